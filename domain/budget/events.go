@@ -106,9 +106,11 @@ type PricesSet struct {
 
 // Entry is a reservation's place in one budget: the window it counts in, as
 // instants, so that a fold needs neither clock nor time zone data. End is zero
-// for a window that never ends.
+// for a window that never ends. Epoch is the run of counting it belongs to; a
+// budget whose window, time zone or scope changes begins another one.
 type Entry struct {
 	Budget domain.BudgetID `json:"budget"`
+	Epoch  int64           `json:"epoch"`
 	Start  time.Time       `json:"start"`
 	End    time.Time       `json:"end,omitzero"`
 }
@@ -135,10 +137,12 @@ type Reserved struct {
 }
 
 // Settled replaces what was held by what was used. Late: after expiry.
-// Overrun: more than was reserved, in some amount.
+// Overrun: more than was reserved, in some amount. Used holds the larger of
+// the cost reported and that of the price table.
 type Settled struct {
 	Reservation domain.ReservationID `json:"reservation"`
 	Used        Amounts              `json:"used"`
+	Reported    domain.Micros        `json:"reported_micros,omitempty"` // cost as it was reported
 	Call        Call                 `json:"call"`
 	Entries     []Entry              `json:"entries"`
 	Late        bool                 `json:"late,omitempty"`

@@ -1,0 +1,48 @@
+package budget
+
+import "time"
+
+// alerting answers an event and the alerts that follow from it. An alert says
+// that what is settled and open in a window reached a threshold of a limit. It
+// comes at the grant that reaches it, or at the settlement of a call that used
+// more than was reserved, once for each window, limit and threshold, in modes
+// enforce and observe alike. Settlements of windows that are over alert
+// nobody: there is nothing left to hold back.
+func (s State) alerting(cause Event, entries []Entry, change counting, at time.Time) []Event {
+	events := []Event{cause}
+	for _, entry := range entries {
+		b, ok := s.Budgets.Get(entry.Budget)
+		if !ok || len(b.Spec.AlertAt) == 0 {
+			continue
+		}
+		if after, ok := b.counted(entry, change); ok {
+			events = append(events, after.crossed(entry, at)...)
+		}
+	}
+	return events
+}
+
+// crossed lists the thresholds that are reached and were not alerted.
+func (b *Budget) crossed(entry Entry, at time.Time) []Event {
+	var events []Event
+	used := b.Count.Settled.plus(b.Count.Open).figures()
+	for i, limit := range b.Spec.Limits.maxima() {
+		if limit < 0 || used[i] == 0 {
+			continue
+		}
+		for _, threshold := range b.Spec.AlertAt {
+			if threshold > b.Count.Marks[i] && reached(used[i], limit, threshold) {
+				events = append(events, Alerted{Budget: entry.Budget, Limit: limitNames()[i], Threshold: threshold,
+					Start: entry.Start, Used: used[i], Max: limit, At: at})
+			}
+		}
+	}
+	return events
+}
+
+// reached reports whether used is at least so many per cent of limit. Limits
+// are bounded so that the product fits.
+func reached(used, limit int64, percent int) bool {
+	need := limit * int64(percent)
+	return used >= need/100+min(1, need%100)
+}
