@@ -1,0 +1,25 @@
+package eventstoredb
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// pause waits longer with each failure in a row, and never as long as its
+// neighbours do.
+func pause(ctx context.Context, failures int) {
+	wait := min(firstPause<<min(failures-1, 10), lastPause)
+	wait = wait/2 + rand.N(wait)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
