@@ -1,0 +1,118 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/journal"
+	"github.com/clawoffice/ledger/internal/ledger"
+)
+
+// Denied attempts are recorded, but a flood of them must not fill the log: the
+// first of a kind is recorded before it is answered, its repeats within
+// sumFor are counted and recorded as one.
+const (
+	sumFor   = 10 * time.Second
+	mostSums = 10_000 // kinds counted at once; beyond it each is recorded singly
+)
+
+// denialKind is what repeats are counted by.
+type denialKind struct {
+	ws         domain.WorkspaceID
+	actor      domain.Actor
+	credential domain.CredentialID
+	denied     journal.Denied
+}
+
+type denials struct {
+	service *Service
+	mu      sync.Mutex
+	sums    map[denialKind]int // repeats since the first was recorded
+	stop    chan struct{}
+	done    chan struct{}
+}
+
+func newDenials(s *Service) *denials {
+	d := &denials{service: s, sums: map[denialKind]int{}, stop: make(chan struct{}), done: make(chan struct{})}
+	go d.run()
+	return d
+}
+
+// Denied records that c's actor tried what it may not, in its own workspace.
+func (s *Service) Denied(ctx context.Context, c Call, denied journal.Denied) error {
+	denied.Count = 0
+	kind := denialKind{c.Workspace, c.Actor, c.Credential, denied}
+	d := s.denials
+	d.mu.Lock()
+	n, counting := d.sums[kind]
+	switch {
+	case counting:
+		d.sums[kind] = n + 1
+	case len(d.sums) < mostSums:
+		d.sums[kind] = 0
+	}
+	d.mu.Unlock()
+	if counting {
+		return nil
+	}
+	return d.record(ctx, kind, 1)
+}
+
+// record writes one entry for so many attempts.
+func (d *denials) record(ctx context.Context, kind denialKind, count int) error {
+	s := d.service
+	c := s.NewCall(kind.ws, kind.actor, kind.credential, "deny", kind.denied.Path, "", nil)
+	kind.denied.Count = count
+	_, err := s.journals.Do(ctx, ledger.AccessStream(kind.ws, s.now()), c, func(time.Time) journal.Command {
+		return journal.Command{Event: kind.denied}
+	})
+	return err
+}
+
+// run writes the sums now and then.
+func (d *denials) run() {
+	defer close(d.done)
+	tick := time.NewTicker(sumFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(context.Background(), sumFor)
+			_ = d.flush(ctx) // what fails stays counted
+			cancel()
+		}
+	}
+}
+
+// flush records what was counted and forgets kinds that did not repeat. A sum
+// that can't be recorded is counted again.
+func (d *denials) flush(ctx context.Context) (err error) {
+	d.mu.Lock()
+	sums := d.sums
+	d.sums = make(map[denialKind]int, len(sums))
+	d.mu.Unlock()
+	for kind, n := range sums {
+		if n == 0 {
+			continue
+		}
+		if failed := d.record(ctx, kind, n); failed != nil {
+			err = errors.Join(err, failed)
+			d.mu.Lock()
+			d.sums[kind] += n
+			d.mu.Unlock()
+		}
+	}
+	return err
+}
+
+// close records what was counted and stops.
+func (d *denials) close(ctx context.Context) error {
+	close(d.stop)
+	<-d.done
+	return d.flush(ctx)
+}

@@ -1,0 +1,277 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/clawoffice/ledger/internal/eventlog"
+)
+
+// Delivery is what [Ledger.Follow] yields: a record, or word of how far it got.
+type Delivery struct {
+	Record   *Record           // nil for a mark
+	Position eventlog.Position // everything the filters let through up to here was delivered
+	CaughtUp bool              // a mark: the log's present end was reached
+}
+
+// Bounds of the pipeline between the log and the consumer. A chunk ends at
+// whichever comes first, so that a log full of large content stays bounded too:
+// no more than about 20 MiB is on its way per follower.
+const (
+	chunkRecords = 32
+	chunkBytes   = 256 << 10
+)
+
+// Follow yields the records that q selects, in order of position, checked and
+// opened, and then stays for new ones until ctx ends or the log fails; the
+// sequence ends with that error. A record that fails its check (digest, seal,
+// or its place in its stream's chain) is a [*BadRecord] and ends the sequence.
+// Only what q lets through is opened; a record whose predecessor it holds back
+// is checked against the predecessor as stored. Records of key streams come
+// unopened and unchained, because their streams may be deleted.
+//
+// Records are opened ahead of the consumer on all cores. Nothing is left
+// running when the sequence has ended.
+func (l *Ledger) Follow(ctx context.Context, q eventlog.Query) iter.Seq2[Delivery, error] {
+	return func(yield func(Delivery, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		p := newPipeline(ctx, l)
+		p.start(l.log.Subscribe(ctx, q))
+		defer p.wait()
+		defer cancel()
+		p.run(newChain(l.log), yield)
+	}
+}
+
+// Read yields the records that q selects, checked and opened like those of
+// [Ledger.Follow], and ends where the log did. Backwards, the chain is not
+// checked; digest and seal are.
+func (l *Ledger) Read(ctx context.Context, q eventlog.Query) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		p := newPipeline(ctx, l)
+		p.start(deliveries(l.log.Read(ctx, q)))
+		defer p.wait()
+		defer cancel()
+		chain := newChain(l.log)
+		if q.Backwards {
+			chain = nil
+		}
+		p.run(chain, func(d Delivery, err error) bool {
+			if err != nil {
+				yield(Record{}, err)
+				return false
+			}
+			return yield(*d.Record, nil)
+		})
+	}
+}
+
+// deliveries makes a read look like a subscription.
+func deliveries(read iter.Seq2[eventlog.Recorded, error]) iter.Seq2[eventlog.Delivery, error] {
+	return func(yield func(eventlog.Delivery, error) bool) {
+		for r, err := range read {
+			if !yield(eventlog.Delivery{Record: &r, Position: r.Position}, err) {
+				return
+			}
+		}
+	}
+}
+
+// pipeline opens records ahead, keeping their order: one goroutine reads the
+// log, one gathers what is there into chunks, and each chunk is opened by a
+// goroutine of its own while the chunks before it are consumed.
+type pipeline struct {
+	ctx    context.Context
+	ledger *Ledger
+	raw    chan arrival
+	chunks chan *chunk
+	work   sync.WaitGroup
+}
+
+// arrival is what the log yielded; err ends the sequence.
+type arrival struct {
+	eventlog.Delivery
+	err error
+}
+
+func (a *arrival) size() int {
+	if a.Record == nil {
+		return 0
+	}
+	return len(a.Record.Data)
+}
+
+// item is one delivery on its way.
+type item struct {
+	arrival
+	opened Record
+}
+
+// chunk is a run of items that are opened together.
+type chunk struct {
+	items []item
+	done  chan struct{}
+}
+
+func newPipeline(ctx context.Context, l *Ledger) *pipeline {
+	return &pipeline{ctx: ctx, ledger: l, raw: make(chan arrival, chunkRecords),
+		chunks: make(chan *chunk, runtime.GOMAXPROCS(0)+1)}
+}
+
+func (p *pipeline) start(source iter.Seq2[eventlog.Delivery, error]) {
+	p.work.Go(func() { p.read(source) })
+	p.work.Go(p.gather)
+}
+
+func (p *pipeline) wait() { p.work.Wait() }
+
+func (p *pipeline) read(source iter.Seq2[eventlog.Delivery, error]) {
+	defer close(p.raw)
+	for d, err := range source {
+		select {
+		case p.raw <- arrival{d, err}:
+		case <-p.ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// gather makes chunks of whatever has come, without waiting for more: alone
+// when the log is quiet, in full chunks while catching up.
+func (p *pipeline) gather() {
+	defer close(p.chunks)
+	for first := range p.raw {
+		c := &chunk{items: append(make([]item, 0, 1+len(p.raw)), item{arrival: first}), done: make(chan struct{})}
+		size := first.size()
+	fill:
+		for len(c.items) < chunkRecords && size < chunkBytes {
+			select {
+			case next, ok := <-p.raw:
+				if !ok {
+					break fill
+				}
+				c.items = append(c.items, item{arrival: next})
+				size += next.size()
+			default:
+				break fill
+			}
+		}
+		select {
+		case p.chunks <- c:
+			p.work.Go(func() { c.open(p.ctx, p.ledger) })
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// open opens the chunk's records in place.
+func (c *chunk) open(ctx context.Context, l *Ledger) {
+	defer close(c.done)
+	for i := range c.items {
+		it := &c.items[i]
+		if it.err == nil && it.Record != nil {
+			it.opened, it.err = l.Open(ctx, it.Record)
+		}
+	}
+}
+
+// run hands the opened records to the consumer in order.
+func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
+	for c := range p.chunks {
+		<-c.done
+		for i := range c.items {
+			it := &c.items[i]
+			if it.err == nil && it.Record != nil && chain != nil {
+				it.err = chain.check(p.ctx, &it.opened)
+			}
+			if it.err != nil {
+				yield(Delivery{}, it.err)
+				return
+			}
+			d := Delivery{Position: it.Position, CaughtUp: it.CaughtUp}
+			if it.Record != nil {
+				d.Record, d.Position = &it.opened, it.opened.Position
+			}
+			p.ledger.saw(d.Position)
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+	if err := p.ctx.Err(); err != nil {
+		yield(Delivery{}, err)
+	}
+}
+
+// chainStreams is how many streams' ends a chain remembers at most, in two
+// generations: the younger is full at half of it, and then the older goes.
+// A stream that fell out costs one more read when it goes on.
+const chainStreams = 1 << 15
+
+// chain checks that each record names the one before it in its stream.
+type chain struct {
+	log        eventlog.Log
+	young, old map[string]end
+}
+
+// end is a [Tail] without pointers, so that the collector need not look at it.
+type end struct {
+	revision int64
+	micros   int64
+	digest   [43]byte
+}
+
+func newChain(log eventlog.Log) *chain { return &chain{log: log, young: map[string]end{}} }
+
+// check checks r against its predecessor and remembers r.
+func (c *chain) check(ctx context.Context, r *Record) error {
+	if IsKeyStream(r.Stream) {
+		return nil
+	}
+	tail, err := c.before(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := r.Follows(tail); err != nil {
+		return err
+	}
+	if len(c.young) >= chainStreams/2 {
+		c.young, c.old = map[string]end{}, c.young
+	}
+	e := end{revision: r.Revision, micros: r.Time.UnixMicro()}
+	copy(e.digest[:], r.Link)
+	c.young[r.Stream] = e
+	return nil
+}
+
+// before answers the end of r's stream before r: as remembered, or as stored
+// if the records since were held back by a filter or were before the start.
+func (c *chain) before(ctx context.Context, r *Record) (Tail, error) {
+	if r.Revision == 0 {
+		return NoTail(), nil
+	}
+	e, ok := c.young[r.Stream]
+	if !ok {
+		e, ok = c.old[r.Stream]
+	}
+	if ok && e.revision >= r.Revision-1 {
+		return Tail{Revision: e.revision, Digest: string(e.digest[:]), Time: time.UnixMicro(e.micros).UTC()}, nil
+	}
+	for stored, err := range c.log.Read(ctx, eventlog.Query{Stream: r.Stream, From: r.Revision - 1, Limit: 1}) {
+		if err != nil {
+			return Tail{}, fmt.Errorf("reading the record before %s@%d: %w", r.Stream, r.Revision, err)
+		}
+		before, _, err := Parse(&stored)
+		return before.Tail(), err
+	}
+	return Tail{}, &BadRecord{r.Stream, r.Revision, r.Position, "the record before it is missing"}
+}
