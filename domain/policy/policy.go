@@ -1,6 +1,3 @@
-// Package policy holds the rules of a workspace about what agents may do, as
-// one aggregate, the stream "<workspace>/policy-main". Conditions are CEL;
-// this is the only domain package that imports an evaluator.
 package policy
 
 import (

@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
+	celast "github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/interpreter"
+)
+
+// Limits of one condition.
+const (
+	MaxCondition = 4096    // bytes
+	CostLimit    = 100_000 // CEL cost units at which an evaluation is cut off
+	maxNodes     = 1000    // of the parsed expression
+	maxDepth     = 48      // of the parsed expression
+	maxNesting   = 2       // of comprehensions
+	maxRegex     = 2000    // instructions of a compiled pattern
+	maxValueSize = 1 << 20 // bytes or elements of any value in params or context; bodies are no larger
+)
+
+// language is the CEL that conditions are written in. It is safe for
+// concurrent use.
+type language struct{ env *cel.Env }
+
+func newLanguage() (language, error) {
+	facts := cel.MapType(cel.StringType, cel.DynType)
+	env, err := cel.NewEnv(
+		cel.Variable(nameKind, cel.StringType),
+		cel.Variable(nameParams, facts),
+		cel.Variable(nameActorKind, cel.StringType),
+		cel.Variable(nameActorID, cel.StringType),
+		cel.Variable(nameActorRoles, cel.ListType(cel.StringType)),
+		cel.Variable(nameWorkflow, cel.StringType),
+		cel.Variable(nameContext, facts),
+		cel.Variable(nameNow, cel.TimestampType),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(MaxCondition),
+		cel.ExpressionNodeLimit(maxNodes),
+		cel.ExpressionNestingDepthLimit(maxDepth),
+		cel.RegexProgramSizeLimit(maxRegex),
+		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(),
+			cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxNesting)),
+	)
+	if err != nil {
+		return language{}, fmt.Errorf("preparing the language of conditions: %w", err)
+	}
+	return language{env}, nil
+}
+
+// faulty says where and why an expression is not a condition. The message may
+// quote the expression, never what it is evaluated on.
+type faulty struct {
+	line, column int // from 1
+	message      string
+}
+
+func (f *faulty) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", f.line, f.column, f.message)
+}
+
+// condition is a compiled expression, safe for concurrent use.
+type condition struct {
+	program cel.Program
+	info    *celast.SourceInfo
+}
+
+// compile checks an expression and plans it, or answers a *faulty.
+func (l language) compile(expression string) (*condition, error) {
+	if len(expression) > MaxCondition {
+		return nil, &faulty{1, 1, fmt.Sprintf("the condition has %d bytes; at most %d are allowed", len(expression), MaxCondition)}
+	}
+	tree, issues := l.env.Compile(expression)
+	if found := issues.Errors(); len(found) > 0 {
+		line, column := max(1, found[0].Location.Line()), max(0, found[0].Location.Column())+1
+		return nil, &faulty{line, column, found[0].Message}
+	}
+	if !tree.OutputType().IsExactType(cel.BoolType) {
+		return nil, &faulty{1, 1, fmt.Sprintf("the condition yields %s, not bool; compare it with something, as in `x == true`", tree.OutputType())}
+	}
+	cost, err := l.env.EstimateCost(tree, sizes{})
+	if err != nil {
+		return nil, &faulty{1, 1, "the cost of the condition can't be estimated; make it simpler"}
+	}
+	if cost.Min > CostLimit {
+		return nil, &faulty{1, 1, fmt.Sprintf("the condition costs at least %d units; at most %d are allowed; make it simpler", cost.Min, CostLimit)}
+	}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if cost.Max > CostLimit/10 {
+		// Counting makes an evaluation slower, so it is left out where the
+		// condition stays far from the limit on any value that fits a request.
+		// The estimate is close but no strict bound, hence the tenth.
+		options = append(options, cel.CostLimit(CostLimit))
+	}
+	program, err := l.env.Program(tree, options...)
+	if err != nil {
+		return nil, &faulty{1, 1, "the condition can't be planned: " + err.Error()}
+	}
+	return &condition{program, tree.NativeRep().SourceInfo()}, nil
+}
+
+// sizes tells CEL's estimate how large values can be.
+type sizes struct{}
+
+func (sizes) EstimateSize(checker.AstNode) *checker.SizeEstimate {
+	return &checker.SizeEstimate{Min: 0, Max: maxValueSize}
+}
+
+func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+	return nil
+}
+
+// holds evaluates c; a nil condition always holds. When it can't be evaluated,
+// trouble says why, without content.
+func (c *condition) holds(f *facts) (held bool, trouble string) {
+	if c == nil {
+		return true, ""
+	}
+	value, _, err := c.program.Eval(f)
+	if err != nil {
+		return false, c.explain(err)
+	}
+	held, ok := value.Value().(bool)
+	if !ok {
+		return false, "the condition did not yield a bool"
+	}
+	return held, ""
+}
+
+// explain puts an error of CEL in words of our own, because CEL's may quote
+// values of the action. This is the one place that looks at its text.
+func (c *condition) explain(err error) string {
+	var cut interpreter.EvalCancelledError
+	if errors.As(err, &cut) {
+		return fmt.Sprintf("the evaluation cost more than %d units", CostLimit)
+	}
+	where := ""
+	var at *types.Err
+	if errors.As(err, &at) {
+		if l := c.info.GetStartLocation(at.NodeID()); l.Line() > 0 {
+			where = fmt.Sprintf("line %d, column %d: ", l.Line(), l.Column()+1)
+		}
+	}
+	text := err.Error()
+	switch {
+	case errors.Is(err, errMalformed):
+		return where + errMalformed.Error()
+	case strings.HasPrefix(text, "no such key"), strings.HasPrefix(text, "no such attribute"):
+		return where + "a member that the condition reads is missing; test for it with has()"
+	case strings.HasPrefix(text, "no such overload"), strings.HasPrefix(text, "found no matching overload"):
+		return where + "values of types that do not go together; numbers are doubles, so calculate with 2.0 rather than 2"
+	case strings.HasPrefix(text, "index out of bounds"):
+		return where + "an index lies outside its list"
+	case strings.HasPrefix(text, "divi"), strings.HasPrefix(text, "modulus"):
+		return where + "a division by zero"
+	}
+	return where + "the condition can't be evaluated on these values"
+}
