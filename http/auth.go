@@ -1,0 +1,153 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/clawoffice/ledger/domain"
+)
+
+// Caller is the holder of a credential.
+type Caller struct {
+	Workspace  domain.WorkspaceID // "" for the operator
+	Actor      domain.Actor
+	Credential domain.CredentialID
+}
+
+// ErrUnknownToken is a Gate's answer about a token that is nobody's: never
+// issued, expired, revoked, or of somebody who was removed.
+var ErrUnknownToken = errors.New("unknown token")
+
+// Gate says who callers are and what they may do, from the access read model.
+//
+// Identify answers the holder of a token, or ErrUnknownToken. Holds reports
+// whether the caller holds the permission now. Both may refuse with a
+// domain.Error, such as when the model is too old to be trusted.
+type Gate interface {
+	Identify(ctx context.Context, token string) (Caller, error)
+	Holds(ctx context.Context, caller Caller, permission domain.Permission) (bool, error)
+}
+
+// Denial is an attempt that was refused for want of a right.
+type Denial struct {
+	Workspace  domain.WorkspaceID // of the caller; "" when the operator's token was used
+	Caller     Caller
+	Operation  string // operationId
+	Permission string // what was missing, as the specification names it
+	RequestID  string
+}
+
+// Trail records denied attempts. It must not block for long; the refusal is
+// answered whether or not the record could be made, and what it returns is logged.
+type Trail interface {
+	Denied(ctx context.Context, d Denial) error
+}
+
+// authenticate finds out who calls. Calls without a valid token are counted
+// and limited by address, and are not recorded.
+func (s *Server) authenticate(r *http.Request, c *call) error {
+	if c.op.rule.open {
+		return s.limits.anonymous(r)
+	}
+	token, ok := bearer(r)
+	if !ok {
+		return s.unauthenticated(r)
+	}
+	caller, err := s.gate.Identify(r.Context(), token)
+	if errors.Is(err, ErrUnknownToken) {
+		return s.unauthenticated(r)
+	}
+	c.caller = caller
+	return err
+}
+
+func (s *Server) unauthenticated(r *http.Request) error {
+	s.metrics.unauthenticated.Inc()
+	if err := s.limits.anonymous(r); err != nil {
+		return err
+	}
+	return errUnauthenticated
+}
+
+func bearer(r *http.Request) (string, bool) {
+	h := r.Header["Authorization"]
+	if len(h) != 1 || len(h[0]) < 8 || !strings.EqualFold(h[0][:7], "Bearer ") {
+		return "", false
+	}
+	return h[0][7:], true
+}
+
+// authorize checks the operation's rule. What lies in another workspace is
+// answered like what does not exist; both kinds of refusal are recorded.
+func (s *Server) authorize(r *http.Request, c *call) error {
+	rule := c.op.rule
+	if rule.open {
+		return nil
+	}
+	operator := c.caller.Actor.Kind == domain.KindOperator
+	if c.op.workspace && (operator != rule.operator || !operator) {
+		if string(c.caller.Workspace) != mux.Vars(r)["ws"] {
+			s.denied(r, c, "another workspace")
+			return errNotFound
+		}
+	}
+	switch {
+	case rule.operator && operator, rule.anyActor && !operator:
+		return nil
+	case rule.operator:
+		return s.forbid(r, c)
+	}
+	return s.checkPermissions(r, c)
+}
+
+func (s *Server) checkPermissions(r *http.Request, c *call) error {
+	rule := c.op.rule
+	for _, p := range rule.permissions {
+		held, err := s.gate.Holds(r.Context(), c.caller, p)
+		if err != nil {
+			return err
+		}
+		c.held = c.held || held
+	}
+	switch {
+	case c.held, rule.requester && !rule.both:
+		return nil
+	case rule.self && !c.op.named():
+		return nil // the handler knows whose thing it is
+	case rule.self && c.caller.Actor == domain.MemberActor(domain.MemberID(mux.Vars(r)["id"])):
+		return nil
+	}
+	return s.forbid(r, c)
+}
+
+// named reports whether the path names the member that "self" speaks of.
+func (o *operation) named() bool { return strings.Contains(o.template, "/members/{id}") }
+
+// forbid records the attempt and answers the refusal that names what is missing.
+func (s *Server) forbid(r *http.Request, c *call) error {
+	s.denied(r, c, c.op.rule.text)
+	return permissionDenied(c.op.rule)
+}
+
+func permissionDenied(r rule) error {
+	switch {
+	case r.operator:
+		return domain.Refuse(domain.Forbidden, "permission_denied", "Only the operator may make this call.").With("permission", "operator")
+	case len(r.permissions) == 0:
+		return domain.Refuse(domain.Forbidden, "permission_denied", "Only that member may make this call.").With("permission", r.text)
+	}
+	return domain.Refuse(domain.Forbidden, "permission_denied", "This call needs the permission %s.", r.permissions[0]).
+		With("permission", string(r.permissions[0]))
+}
+
+func (s *Server) denied(r *http.Request, c *call, missing string) {
+	s.metrics.denied.Inc()
+	d := Denial{Workspace: c.caller.Workspace, Caller: c.caller, Operation: c.op.id, Permission: missing, RequestID: c.id}
+	if err := s.trail.Denied(r.Context(), d); err != nil {
+		s.log.Error("a denied attempt could not be recorded", "request_id", c.id, "operation", c.op.id, "error", err)
+	}
+}

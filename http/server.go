@@ -1,0 +1,300 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/clawoffice/ledger/http/api"
+)
+
+// Config says what a Server serves and how. Fields without a word on their
+// default must be set.
+type Config struct {
+	Handlers api.StrictServerInterface
+	Gate     Gate
+	Trail    Trail
+	Keys     func() []byte           // the JWK set
+	Parts    func() []Part           // what /readyz shows; none by default
+	Pages    map[string]http.Handler // further handlers by path prefix, such as "/console/"; none by default
+
+	Limits   Limits
+	Timeout  time.Duration // of one request but a stream; 30 s
+	CertFile string        // PEM; none is plain HTTP
+	KeyFile  string
+	Insecure bool // plain HTTP beyond loopback
+
+	Registry *prometheus.Registry // a new one by default
+	Tracer   trace.TracerProvider // none by default
+	Logger   *slog.Logger         // discards by default
+}
+
+// Server is the HTTP side of one replica. Make it with New, run it with Serve,
+// end it with Shutdown.
+type Server struct {
+	gate     Gate
+	trail    Trail
+	keys     func() []byte
+	parts    func() []Part
+	timeout  time.Duration
+	insecure bool
+
+	limits   *limiter
+	problems *problems
+	metrics  *metrics
+	registry *prometheus.Registry
+	tracing  tracing
+	log      *slog.Logger
+	fixed    fixedHeaders
+	scans    *sync.Pool
+	other    *routeMetrics // what no operation has
+
+	router   *mux.Router
+	cert     *certificate
+	server   *http.Server
+	stop     sync.Once
+	stopping chan struct{}
+}
+
+// New makes a Server. It reads the specification and fails when the generated
+// code does not belong to it, or when the certificate can't be read.
+func New(c Config) (*Server, error) {
+	if c.Handlers == nil || c.Gate == nil || c.Trail == nil || c.Keys == nil {
+		return nil, errors.New("http: Config needs Handlers, Gate, Trail and Keys")
+	}
+	s := &Server{gate: c.Gate, trail: c.Trail, keys: c.Keys, parts: c.Parts, timeout: or(c.Timeout, 30*time.Second),
+		insecure: c.Insecure, limits: newLimiter(c.Limits), registry: c.Registry, tracing: newTracing(c.Tracer),
+		log: c.Logger, scans: newScanPool(), fixed: newFixedHeaders(), stopping: make(chan struct{})}
+	s.defaults()
+	var err error
+	if s.metrics, err = newMetrics(s.registry, s.limits); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	s.other = s.metrics.route("none")
+	if c.CertFile != "" {
+		if s.cert, err = newCertificate(c.CertFile, c.KeyFile, func(err error) { s.log.Error("TLS", "error", err) }); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.route(c); err != nil {
+		return nil, err
+	}
+	s.server = s.httpServer()
+	return s, nil
+}
+
+func (s *Server) defaults() {
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.registry == nil {
+		s.registry = prometheus.NewRegistry()
+	}
+	if s.parts == nil {
+		s.parts = func() []Part { return nil }
+	}
+	s.problems = &problems{codes: codeRows(), log: s.log}
+}
+
+// route reads the specification and mounts everything.
+func (s *Server) route(c Config) error {
+	doc, err := loadSpec()
+	if err != nil {
+		return err
+	}
+	ops, err := operations(doc)
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		op.metrics = s.metrics.route(op.id)
+	}
+	routes, err := s.generatedRoutes(ops, c.Handlers)
+	if err != nil {
+		return err
+	}
+	s.router = s.newRouter(routes)
+	page, err := docsPage(doc)
+	if err != nil {
+		return err
+	}
+	s.mountService(ops, page)
+	for prefix, h := range c.Pages {
+		s.router.PathPrefix(prefix).Handler(h)
+	}
+	return nil
+}
+
+func (s *Server) mountService(ops map[string]*operation, page http.Handler) {
+	handlers := map[string]http.Handler{
+		"getKeys":      http.HandlerFunc(s.jwks),
+		"getHealth":    http.HandlerFunc(s.healthz),
+		"getReadiness": http.HandlerFunc(s.readyz),
+		"getMetrics":   s.metricsPage(),
+	}
+	for _, op := range ops {
+		if h := handlers[op.id]; h != nil {
+			s.router.Path(op.template).Methods(op.method).Handler(noting(op, h))
+		}
+	}
+	s.router.Path("/openapi.yaml").Methods(http.MethodGet).HandlerFunc(serveSpecification)
+	s.router.Path("/docs").Methods(http.MethodGet).Handler(page)
+}
+
+// noting tells the call which operation it is.
+func noting(op *operation, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		callOf(r.Context()).op = op
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) httpServer() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      90 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Serve answers requests on l until Shutdown, and then answers nil. Without a
+// certificate it refuses a listener that others than this machine can reach,
+// with ErrPlainHTTP, unless the configuration says insecure. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	var err error
+	switch {
+	case s.cert != nil:
+		s.server.TLSConfig = s.cert.config()
+		err = s.server.ServeTLS(l, "", "")
+	case s.insecure || loopback(l.Addr()):
+		err = s.server.Serve(l)
+	default:
+		_ = l.Close()
+		return fmt.Errorf("listen on %s: %w", l.Addr(), ErrPlainHTTP)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Shutdown stops listening, ends event streams with a comment, waits until the
+// requests under way were answered, and closes the connections. When ctx ends
+// first it closes them all the same and answers ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop.Do(func() { close(s.stopping) })
+	err := s.server.Shutdown(ctx)
+	if err != nil {
+		_ = s.server.Close()
+	}
+	return err
+}
+
+// ServeHTTP answers one request, whatever becomes of it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{ResponseWriter: w, started: time.Now(), id: requestID(r), base: r.Context()}
+	s.setHeaders(w.Header(), c, r)
+	if !take(&s.limits.inFlight, 1, int64(s.limits.InFlight)) {
+		s.problems.write(c, c, errOverloaded)
+		s.other.observe(c.status, time.Since(c.started))
+		return
+	}
+	c.release = func() {
+		if !c.released {
+			c.released = true
+			s.limits.inFlight.Add(-1)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
+	ctx, span := s.tracing.start(ctx, r)
+	defer func() {
+		s.recovered(c, recover())
+		cancel()
+		c.release()
+		s.tracing.end(span, c, r.Method)
+		s.finish(c, r)
+	}()
+	s.router.ServeHTTP(c, r.WithContext(callContext{ctx, c}))
+}
+
+// recovered answers a panic in a handler as an internal error.
+func (s *Server) recovered(c *call, panicked any) {
+	if panicked == nil {
+		return
+	}
+	s.log.Error("panic while serving", "request_id", c.id, "operation", c.operationID(), "panic", panicked, "stack", string(debug.Stack()))
+	if c.status == 0 {
+		s.problems.write(c, c, errors.New("panic"))
+	}
+}
+
+// finish counts and logs a request. Query strings and bodies are never logged.
+func (s *Server) finish(c *call, r *http.Request) {
+	took := time.Since(c.started)
+	m := s.other
+	if c.op != nil {
+		m = c.op.metrics
+	}
+	m.observe(c.status, took)
+	level := slog.LevelDebug
+	if c.status >= http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	if !s.log.Enabled(c.base, level) {
+		return
+	}
+	s.log.LogAttrs(c.base, level, "request", slog.String("request_id", c.id), slog.String("method", r.Method),
+		slog.String("operation", c.operationID()), slog.Int("status", c.status), slog.String("code", c.code),
+		slog.String("workspace", string(c.caller.Workspace)), slog.String("actor", c.caller.Actor.String()),
+		slog.Duration("took", took))
+}
+
+// guarded is a generated handler behind everything that must be true first.
+func (s *Server) guarded(op *operation, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := callOf(r.Context())
+		c.op = op
+		leave, err := s.admit(w, r, c)
+		defer leave()
+		if err != nil {
+			s.problems.write(w, c, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// admit runs the checks in their order, and answers how to leave again.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *call) (leave func(), err error) {
+	leave = func() {}
+	if err := s.authenticate(r, c); err != nil {
+		return leave, err
+	}
+	entered, err := s.limits.enter(c)
+	if err != nil {
+		return leave, err
+	}
+	leave = entered
+	if err := s.authorize(r, c); err != nil {
+		return leave, err
+	}
+	if err := c.checkParameters(r); err != nil {
+		return leave, err
+	}
+	done, err := s.readBody(w, r, c)
+	return func() { done(); entered() }, err
+}
