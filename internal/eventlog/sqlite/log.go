@@ -59,6 +59,8 @@ type Log struct {
 
 	tailMu sync.Mutex // read-only: guards loading of names
 
+	onMismatch func(eventlog.Recorded) // see OpenToVerify
+
 	closeOnce sync.Once
 	closeErr  error
 	closing   chan struct{} // closed when Close begins

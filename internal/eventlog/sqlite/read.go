@@ -64,6 +64,7 @@ func unlimited(limit int) int {
 
 func (l *Log) readWhole(ctx context.Context, q eventlog.Query, yield func(eventlog.Recorded) bool) error {
 	f, at, left := newFilter(q), q.After, unlimited(q.Limit)
+	f.onMismatch = l.onMismatch
 	for {
 		p, err := l.wholePage(ctx, f, at, q.Backwards, left)
 		if err != nil {

@@ -48,7 +48,13 @@ func checksum(r *eventlog.Recorded) uint32 {
 	return crc32.Update(sum, castagnoli, r.Meta)
 }
 
-// readRow takes the record out of a row whose type is known and checks it.
+// mismatch says that a row was read and is not what was written.
+type mismatch struct{ error }
+
+func (m mismatch) Unwrap() error { return m.error }
+
+// readRow takes the record out of a row whose type is known and checks it. With
+// a mismatch it answers the record too, for who only wants to name it.
 func readRow(s *zs.Stmt, kind string) (eventlog.Recorded, error) {
 	r := eventlog.Recorded{
 		Stream:   s.ColumnText(colName),
@@ -67,7 +73,7 @@ func readRow(s *zs.Stmt, kind string) (eventlog.Recorded, error) {
 	s.ColumnBytes(colData, r.Data)
 	s.ColumnBytes(colMeta, r.Meta)
 	if sum := s.ColumnInt64(colSum); sum != int64(checksum(&r)) {
-		return eventlog.Recorded{}, damaged("the record at position %d does not match its checksum", r.Position)
+		return r, mismatch{damaged("the record at position %d does not match its checksum", r.Position)}
 	}
 	return r, nil
 }
