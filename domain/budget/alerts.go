@@ -12,26 +12,25 @@ func (s State) alerting(cause Event, entries []Entry, change counting, at time.T
 	events := []Event{cause}
 	for _, entry := range entries {
 		b, ok := s.Budgets.Get(entry.Budget)
-		if !ok || len(b.Spec.AlertAt) == 0 {
+		if !ok || b.Epoch != entry.Epoch || len(b.Spec.AlertAt) == 0 {
 			continue
 		}
-		if after, ok := b.counted(entry, change); ok {
-			events = append(events, after.crossed(entry, at)...)
+		if count, ok := s.count(b).counted(entry, change); ok {
+			events = b.crossed(events, entry, count, at)
 		}
 	}
 	return events
 }
 
-// crossed lists the thresholds that are reached and were not alerted.
-func (b *Budget) crossed(entry Entry, at time.Time) []Event {
-	var events []Event
-	used := b.Count.Settled.plus(b.Count.Open).figures()
+// crossed appends the thresholds that a count reaches and were not alerted.
+func (b *Budget) crossed(events []Event, entry Entry, count Count, at time.Time) []Event {
+	used := count.Settled.plus(count.Open).figures()
 	for i, limit := range b.Spec.Limits.maxima() {
 		if limit < 0 || used[i] == 0 {
 			continue
 		}
 		for _, threshold := range b.Spec.AlertAt {
-			if threshold > b.Count.Marks[i] && reached(used[i], limit, threshold) {
+			if threshold > int(count.Marks[i]) && reached(used[i], limit, threshold) {
 				events = append(events, Alerted{Budget: entry.Budget, Limit: limitNames()[i], Threshold: threshold,
 					Start: entry.Start, Used: used[i], Max: limit, At: at})
 			}

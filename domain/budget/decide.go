@@ -37,7 +37,8 @@ func (s State) Decide(command Command) ([]Event, error) {
 func (s State) swept(at time.Time, decide func(State, time.Time) ([]Event, error)) ([]Event, error) {
 	at = s.now(at)
 	var events []Event
-	for _, id := range s.Due.All() {
+	for key := range s.Due.All() {
+		id := dueID(key)
 		held, ok := s.Reservations.Get(id)
 		if !ok || held.ExpiresAt.After(at) || len(events) == maxSweep {
 			break
@@ -54,11 +55,11 @@ func (s State) swept(at time.Time, decide func(State, time.Time) ([]Event, error
 // NextExpiry answers when the next open reservation is due, and whether there
 // is one. While it is not after now, there is something for Expire to write.
 func (s State) NextExpiry() (time.Time, bool) {
-	_, id, ok := s.Due.Min()
+	key, _, ok := s.Due.Min()
 	if !ok {
 		return time.Time{}, false
 	}
-	held, ok := s.Reservations.Get(id)
+	held, ok := s.Reservations.Get(dueID(key))
 	if !ok {
 		return time.Time{}, false
 	}

@@ -38,14 +38,16 @@ func (s State) reserve(c Reserve, at time.Time) ([]Event, error) {
 	entries := make([]Entry, 0, len(ids))
 	for _, id := range ids {
 		b, _ := s.Budgets.Get(id)
-		start, end, err := b.windowFor(at)
+		count := s.count(b)
+		start, end, err := count.windowFor(b.Spec, at)
 		if err != nil {
 			return nil, err
 		}
-		if err := b.grants(id, start, end, amounts, priced); err != nil {
+		entry := Entry{Budget: id, Epoch: b.Epoch, Start: start, End: end}
+		if err := b.Spec.grants(entry, count.at(start), amounts, priced); err != nil {
 			return nil, err
 		}
-		entries = append(entries, Entry{Budget: id, Epoch: b.Epoch, Start: start, End: end})
+		entries = append(entries, entry)
 	}
 	made := Reserved{Reservation: c.Reservation, Call: c.Call, Amounts: amounts, Entries: entries,
 		ExpiresAt: at.Add(ttl).Truncate(time.Microsecond), At: at}
@@ -91,48 +93,38 @@ func (s State) asked(c Reserve) (amounts Amounts, priced bool, err error) {
 }
 
 // grants refuses what would go beyond a limit.
-func (b *Budget) grants(id domain.BudgetID, start, end time.Time, asked Amounts, priced bool) error {
-	count := b.countAt(start)
+func (spec *Spec) grants(e Entry, count Count, asked Amounts, priced bool) error {
 	settled, open, want := count.Settled.figures(), count.Open.figures(), asked.figures()
 	for i := range want {
 		if open[i] > maxOpen-want[i] {
 			return domain.Refuse(domain.Conflict, "too_much_reserved",
-				"More is reserved in the budget %s than can be counted. Settle or release some.", id)
+				"More is reserved in the budget %s than can be counted. Settle or release some.", e.Budget)
 		}
 	}
-	if b.Spec.Mode != Enforce {
+	if spec.Mode != Enforce {
 		return nil
 	}
-	if b.Spec.Limits.CostMicros != nil && !priced {
+	if spec.Limits.CostMicros != nil && !priced {
 		return domain.Refuse(domain.Exceeded, "price_unknown",
-			"The budget %s limits cost, and the price table has no price for this model. Set its price.", id).
-			With("budget", string(id)).With("limit", limitCost)
+			"The budget %s limits cost, and the price table has no price for this model. Set its price.", e.Budget).
+			With("budget", string(e.Budget)).With("limit", limitCost)
 	}
-	for i, limit := range b.Spec.Limits.maxima() {
+	for i, limit := range spec.Limits.maxima() {
 		if limit >= 0 && saturate(saturate(settled[i], open[i]), want[i]) > limit {
-			return exceeded(id, limitNames()[i], limit, settled[i], open[i], want[i], end)
+			return exceeded(e, limitNames()[i], limit, settled[i], open[i], want[i])
 		}
 	}
 	return nil
 }
 
-func exceeded(id domain.BudgetID, limit string, most, used, reserved, requested int64, end time.Time) error {
-	e := domain.Refuse(domain.Exceeded, "budget_exceeded",
+func exceeded(e Entry, limit string, most, used, reserved, requested int64) error {
+	refusal := domain.Refuse(domain.Exceeded, "budget_exceeded",
 		"The budget %s allows %d %s in its window: %d are used, %d reserved, %d were requested. Ask for less, wait for the next window, or have the limit raised.",
-		id, most, limit, used, reserved, requested).
-		With("budget", string(id)).With("limit", limit).With("max", most).
+		e.Budget, most, limit, used, reserved, requested).
+		With("budget", string(e.Budget)).With("limit", limit).With("max", most).
 		With("used", used).With("reserved", reserved).With("requested", requested)
-	if !end.IsZero() {
-		e = e.With("window_end", end)
+	if !e.End.IsZero() {
+		refusal = refusal.With("window_end", e.End)
 	}
-	return e
-}
-
-// countAt answers the count of the window that starts then: the current one's,
-// or nothing.
-func (b *Budget) countAt(start time.Time) Count {
-	if b.Count.Start.Equal(start) {
-		return b.Count
-	}
-	return Count{Start: start}
+	return refusal
 }

@@ -35,25 +35,33 @@ func (s Scope) key() string {
 
 // Matches lists the budgets that a call counts in, in order of their ids.
 func (s State) Matches(c Call) []domain.BudgetID {
-	var ids []domain.BudgetID
-	collect := func(key string) {
-		found, _ := s.Index.Get(key)
-		for _, id := range found {
-			if b, ok := s.Budgets.Get(id); ok && b.Spec.Scope.Covers(c) {
-				ids = append(ids, id)
-			}
+	ids := s.covering(make([]domain.BudgetID, 0, 16), Scope{Workspace: true}, c)
+	ids = s.covering(ids, Scope{Agent: c.Agent}, c)
+	ids = s.covering(ids, Scope{Member: c.Member}, c)
+	ids = s.covering(ids, Scope{Workflow: c.Workflow}, c)
+	ids = s.covering(ids, Scope{Model: c.Model}, c)
+	for i, role := range c.Roles {
+		if !slices.Contains(c.Roles[:i], role) {
+			ids = s.covering(ids, Scope{Role: role}, c)
 		}
 	}
-	collect("workspace")
-	collect("agent:" + string(c.Agent))
-	collect("member:" + string(c.Member))
-	collect("workflow:" + string(c.Workflow))
-	collect("model:" + string(c.Model))
-	for _, role := range c.Roles {
-		collect("role:" + string(role))
-	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return ids
+}
+
+// covering appends the budgets that are indexed under one field and cover the
+// call. A call without that field has none: its key is another's.
+func (s State) covering(ids []domain.BudgetID, field Scope, c Call) []domain.BudgetID {
+	if !field.Workspace && field == (Scope{}) {
+		return ids
+	}
+	found, _ := s.Index.Get(field.key())
+	for _, id := range found {
+		if b, ok := s.Budgets.Get(id); ok && b.Spec.Scope.Covers(c) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 type index = domain.Map[string, []domain.BudgetID]

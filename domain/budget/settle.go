@@ -45,7 +45,7 @@ func (s State) settledBefore(c Settle) error {
 }
 
 // says reports whether a settlement repeats what was reported before.
-func (c Closed) says(used Amounts) bool {
+func (c *Closed) says(used Amounts) bool {
 	if used.Calls == 0 {
 		used.Calls = c.Used.Calls
 	}
@@ -53,7 +53,7 @@ func (c Closed) says(used Amounts) bool {
 		used.PromptTokens == c.Used.PromptTokens && used.OutputTokens == c.Used.OutputTokens
 }
 
-func (s State) ending(id domain.ReservationID) (Closed, bool) {
+func (s State) ending(id domain.ReservationID) (*Closed, bool) {
 	if how, ok := s.Recent.Get(id); ok {
 		return how, true
 	}

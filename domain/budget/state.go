@@ -20,50 +20,37 @@ import (
 const (
 	keepLapsed    = 7 * 24 * time.Hour // an expired one can be settled for this long
 	maxLapsed     = 20_000             // but only so many of them, the newest
-	maxRemembered = 4096               // settled and released ones, in each of two halves
+	maxRemembered = 2048               // settled and released ones, in each of two halves
 )
 
 // State is the spending book. Its fields are exported because it is kept as a
 // JSON snapshot; it is changed only by Evolve, and what its pointers show is
 // never changed.
 type State struct {
-	Budgets      domain.Map[domain.BudgetID, *Budget]     `json:"budgets"`
-	Index        domain.Map[string, []domain.BudgetID]    `json:"index"` // by one field of the scope; see Scope.key
-	Epochs       int64                                    `json:"epochs,omitempty"`
-	Prices       map[domain.Model]Price                   `json:"prices,omitempty"`
-	PriceVersion int                                      `json:"price_version,omitempty"`
-	Reservations domain.Map[domain.ReservationID, *Held]  `json:"reservations"` // open and expired ones
-	Due          domain.Map[string, domain.ReservationID] `json:"due"`          // open ones by expiry
-	Lapsed       domain.Map[string, domain.ReservationID] `json:"lapsed"`       // expired ones by time
-	Recent       domain.Map[domain.ReservationID, Closed] `json:"recent"`       // settled and released lately
-	Older        domain.Map[domain.ReservationID, Closed] `json:"older"`        // and before that
-	Latest       time.Time                                `json:"latest,omitzero"`
+	Budgets      domain.Map[domain.BudgetID, *Budget]      `json:"budgets"`
+	Counts       []*Block                                  `json:"counts,omitempty"` // by Budget.Slot
+	Index        domain.Map[string, []domain.BudgetID]     `json:"index"`            // by one field of the scope; see Scope.key
+	Epochs       int64                                     `json:"epochs,omitempty"`
+	Prices       map[domain.Model]Price                    `json:"prices,omitempty"`
+	PriceVersion int                                       `json:"price_version,omitempty"`
+	Reservations domain.Map[domain.ReservationID, *Held]   `json:"reservations"` // open and expired ones
+	Due          domain.Map[string, struct{}]              `json:"due"`          // open ones by expiry
+	Lapsed       domain.Map[string, struct{}]              `json:"lapsed"`       // expired ones by time
+	Recent       domain.Map[domain.ReservationID, *Closed] `json:"recent"`       // settled and released lately
+	Older        domain.Map[domain.ReservationID, *Closed] `json:"older"`        // and before that
+	Latest       time.Time                                 `json:"latest,omitzero"`
 }
 
-// Budget is a budget and its count in the current window. Epoch tells one run
-// of counting from another: a budget that is defined anew, or whose window,
-// time zone or scope changes, starts from nothing, and reservations of before
-// do not count in it.
+// Budget is a budget as it stands. Slot is the place of its count. Epoch tells
+// one run of counting from another: a budget that is defined anew, or whose
+// window, time zone or scope changes, starts from nothing, and reservations of
+// before do not count in it.
 type Budget struct {
 	Version int   `json:"version"`
 	Epoch   int64 `json:"epoch"`
+	Slot    int   `json:"slot"`
 	Spec    *Spec `json:"spec"`
-	Count   Count `json:"count"`
 }
-
-// Count is what a budget's calls took in one window. Start and End are zero
-// before the first reservation, and always for a window that never ends.
-type Count struct {
-	Start   time.Time `json:"start,omitzero"`
-	End     time.Time `json:"end,omitzero"`
-	Settled Amounts   `json:"settled"`
-	Open    Amounts   `json:"open"`
-	Marks   Marks     `json:"marks"`
-}
-
-// Marks are the highest thresholds that were alerted, in the order calls,
-// prompt tokens, output tokens, total tokens, cost.
-type Marks [limitCount]int
 
 // Held is a reservation that is not over: open, or expired and not settled.
 type Held struct {

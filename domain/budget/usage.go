@@ -34,12 +34,13 @@ func (s State) Usage(id domain.BudgetID, at time.Time) (Usage, bool) {
 		return Usage{}, false
 	}
 	u := Usage{Budget: id, Version: b.Version, Spec: *b.Spec}
-	start, end, err := b.windowFor(s.now(at))
+	current := s.count(b)
+	start, end, err := current.windowFor(b.Spec, s.now(at))
 	if err != nil {
-		start, end = b.Count.Start, b.Count.End // the last that is known
+		start, end = current.start(), current.end() // the last that is known
 	}
 	u.Start, u.End = start, end
-	count := b.countAt(start)
+	count := current.at(start)
 	settled, open := count.Settled.figures(), count.Open.figures()
 	for i, limit := range b.Spec.Limits.maxima() {
 		line := Line{Limit: limitNames()[i], Used: settled[i], Reserved: open[i]}

@@ -108,19 +108,21 @@ func dayStart(zone *time.Location, date time.Time) time.Time {
 // windowFor answers the window of a budget that a reservation made now counts
 // in: the current one while it lasts, as it was first recorded, so that the
 // time zone is looked up once for each window. Windows never go backwards.
-func (b *Budget) windowFor(at time.Time) (start, end time.Time, err error) {
-	c := &b.Count
-	if b.Spec.Window == Total || !c.End.IsZero() && at.Before(c.End) && !at.Before(c.Start) {
-		return c.Start, c.End, nil
+func (c *Count) windowFor(spec *Spec, at time.Time) (start, end time.Time, err error) {
+	if spec.Window == Total {
+		return start, end, nil
 	}
-	zone, err := Zone(b.Spec.Timezone)
+	if c.Span != nil && at.Before(c.Span.End) && !at.Before(c.Span.Start) {
+		return c.Span.Start, c.Span.End, nil
+	}
+	zone, err := Zone(spec.Timezone)
 	if err != nil {
 		return start, end, domain.Refuse(domain.Unavailable, "timezone_unavailable",
 			"The time zone of a budget can't be loaded here. Set the budget's time zone to another one.")
 	}
-	start, end = WindowAt(b.Spec.Window, zone, at)
-	if start.Before(c.Start) {
-		start = c.Start
+	start, end = WindowAt(spec.Window, zone, at)
+	if start.Before(c.start()) {
+		start = c.start()
 	}
 	return start, end, nil
 }
