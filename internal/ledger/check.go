@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/internal/eventlog"
 )
@@ -26,7 +27,7 @@ func (l *Ledger) CheckKeys(ctx context.Context, value string, id [16]byte, now t
 		switch {
 		case err == nil && subtle.ConstantTimeCompare(r.Payload, []byte(value)) == 1:
 			return nil
-		case err == nil || errors.Is(err, ErrForged):
+		case err == nil || errors.Is(err, ErrForged), errors.Is(err, ledgercrypto.ErrUnwrap):
 			return fmt.Errorf("%w: start with the key directory that the log was created with, or with an empty log", ErrWrongKeys)
 		case !errors.Is(err, ErrNoRecord):
 			return fmt.Errorf("checking the keys against the log: %w", err)

@@ -221,19 +221,17 @@ func appendUUID(dst []byte, id [16]byte) []byte {
 	return dst
 }
 
-// wrapMeta is the record's user metadata around its compact JWS.
-func wrapMeta(jws []byte) []byte {
-	meta := make([]byte, 0, len(jws)+10)
-	meta = append(meta, `{"jws":"`...)
-	meta = append(meta, jws...)
-	return append(meta, `"}`...)
-}
+// A record's user metadata is its compact JWS between these.
+const (
+	metaOpening = `{"jws":"`
+	metaEnd     = `"}`
+)
 
 // unwrapMeta answers the compact JWS inside user metadata.
 func unwrapMeta(meta []byte) ([]byte, error) {
-	jws, ok := bytes.CutPrefix(meta, []byte(`{"jws":"`))
+	jws, ok := bytes.CutPrefix(meta, []byte(metaOpening))
 	if ok {
-		jws, ok = bytes.CutSuffix(jws, []byte(`"}`))
+		jws, ok = bytes.CutSuffix(jws, []byte(metaEnd))
 	}
 	if !ok {
 		return nil, fmt.Errorf("%w: its metadata does not hold a signature", ErrMalformed)

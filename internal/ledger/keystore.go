@@ -48,7 +48,7 @@ func (s *KeyStore) Put(ctx context.Context, ws domain.WorkspaceID, id ledgercryp
 	}
 	signer := s.signer()
 	one.chain(signer, "")
-	event := eventlog.Event{ID: h.ID, Type: h.Type, Data: wrapped, Meta: wrapMeta(signer.Finish(nil, one.input))}
+	event := eventlog.Event{ID: h.ID, Type: h.Type, Data: wrapped, Meta: one.sign(signer)}
 	l := Ledger{log: s.log}
 	_, err = l.appendUntilKnown(ctx, h.Stream, eventlog.NoStream, []eventlog.Event{event})
 	var wrong *eventlog.WrongRevision

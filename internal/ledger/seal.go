@@ -24,7 +24,7 @@ type sealing struct {
 	key    *ledgercrypto.DataKey
 	public []byte // payload so far: the associated data
 	sealed []byte // ciphertext
-	input  []byte // signing input
+	meta   []byte // metadata so far: its opening and the signing input
 }
 
 // seal makes the drafts events that follow tail, and answers the tail after
@@ -52,8 +52,7 @@ func (l *Ledger) seal(ctx context.Context, ws domain.WorkspaceID, stream string,
 	}
 	events := make([]eventlog.Event, len(work))
 	err := each(work, func(s *sealing) error {
-		jws := signer.Finish(make([]byte, 0, len(s.input)+90), s.input)
-		events[s.header.Revision-tail.Revision-1] = eventlog.Event{ID: s.draft.ID, Type: s.draft.Type, Data: s.sealed, Meta: wrapMeta(jws)}
+		events[s.header.Revision-tail.Revision-1] = eventlog.Event{ID: s.draft.ID, Type: s.draft.Type, Data: s.sealed, Meta: s.sign(signer)}
 		return nil
 	})
 	tail.Revision += int64(len(work))
@@ -82,8 +81,16 @@ func (s *sealing) encrypt() (err error) {
 // digest.
 func (s *sealing) chain(signer Signer, prev string) string {
 	payload := appendRest(s.public, digest64(sha256.Sum256(s.sealed)), prev)
-	s.input = signer.SigningInput(make([]byte, 0, len(payload)*4/3+160), payload)
-	return digest64(sha256.Sum256(s.input))
+	s.meta = append(make([]byte, 0, len(payload)*4/3+300), metaOpening...)
+	s.meta = signer.SigningInput(s.meta, payload)
+	return digest64(sha256.Sum256(s.input()))
+}
+
+func (s *sealing) input() []byte { return s.meta[len(metaOpening):] }
+
+// sign answers the record's user metadata around its compact JWS.
+func (s *sealing) sign(signer Signer) []byte {
+	return append(signer.Finish(s.meta, s.input()), metaEnd...)
 }
 
 // each runs f on every element, on all cores if there are enough of them, and
