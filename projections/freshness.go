@@ -1,0 +1,125 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/clawoffice/ledger/internal/eventlog"
+)
+
+// Freshness: now and then the log's newest position is read, and when a model
+// has reached it, the model is known to have held at that moment everything
+// that any replica had been told was written before.
+const (
+	lookEvery = 100 * time.Millisecond
+	lookLimit = 2 * time.Second // a log that answers slower makes models stale, and should
+)
+
+// watch looks at the log every 100 ms, and at once when somebody waits.
+func (m *Models) watch(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	broken := false
+	for {
+		if err := m.look(ctx); (err != nil) != broken && ctx.Err() == nil {
+			if broken = err != nil; broken {
+				m.log.Warn("newest position can't be read; models get stale", "error", err)
+			} else {
+				m.log.Info("newest position can be read again")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-m.kick:
+		}
+	}
+}
+
+// look reads the newest position and holds every model against it.
+func (m *Models) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	select {
+	case m.looking <- struct{}{}:
+		defer func() { <-m.looking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	asked := time.Now()
+	head, err := m.source.ReadHead(ctx)
+	if err != nil {
+		return err
+	}
+	m.head.Store(uint64(head))
+	for _, r := range m.runners {
+		r.seen.expect(head, asked)
+		if r.seen.at() < head {
+			r.probe(ctx, head)
+		}
+	}
+	return nil
+}
+
+// probe helps a model with a filter that lets nothing through: where the log
+// holds no record for it up to head, it is there. Engines tell so too, by
+// marks, but not all of them soon.
+func (r *runner) probe(ctx context.Context, head eventlog.Position) {
+	from := r.seen.at()
+	if len(r.spec.Types) == 0 || from >= head {
+		return
+	}
+	for rec, err := range r.source.Read(ctx, eventlog.Query{After: from, TypePrefixes: r.spec.Types, Limit: 1}) {
+		if err != nil || rec.Position <= head {
+			return // there is one, and it will come
+		}
+	}
+	r.batch.Lock()
+	defer r.batch.Unlock()
+	if r.ctx != nil && r.ctx.Err() == nil && r.taken >= from {
+		r.reach(head)
+	}
+}
+
+// Fresh answers how long ago a projection is known to have held everything
+// that the log held; false if it never did.
+func (m *Models) Fresh(name string) (since time.Duration, ok bool) {
+	if r := m.byName[name]; r != nil {
+		return r.seen.freshness()
+	}
+	return 0, false
+}
+
+// Stale answers [ErrStale] if any of the named projections is not known to
+// have held everything within limit. Before it says so it looks once more, so
+// that a busy machine's late timers don't count as staleness.
+func (m *Models) Stale(ctx context.Context, limit time.Duration, names ...string) error {
+	name := m.staleOne(limit, names)
+	if name == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookEvery)
+	defer cancel()
+	err := m.look(ctx)
+	name = m.staleOne(limit, names)
+	switch {
+	case name == "":
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %s: %w", ErrStale, name, err)
+	}
+	since, _ := m.Fresh(name)
+	return fmt.Errorf("%w: %s was last known to be complete %v ago", ErrStale, name, since.Round(time.Millisecond))
+}
+
+// staleOne answers the first projection that is not fresh enough, or "".
+func (m *Models) staleOne(limit time.Duration, names []string) string {
+	for _, name := range names {
+		if since, ok := m.Fresh(name); !ok || since > limit {
+			return name
+		}
+	}
+	return ""
+}

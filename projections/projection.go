@@ -1,0 +1,71 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/clawoffice/ledger/internal/eventlog"
+	"github.com/clawoffice/ledger/internal/ledger"
+)
+
+// Spec says what a projection is.
+type Spec struct {
+	Name    string   // [a-z]+, also the file's name
+	Version int      // of rows and what they mean; a file of another version is made again
+	Types   []string // prefixes of the event types it needs; none means all
+	Schema  string   // SQL that makes the empty model
+
+	// Memory: answers come from memory, so a record counts as seen once it is
+	// applied, and rows only serve fast starts and are written seldom.
+	// Otherwise a record counts as seen once its rows are committed.
+	Memory bool
+}
+
+// Projection folds records into a model.
+//
+// Its methods are called one at a time, except that its own queries run beside
+// them. Apply takes one record; it does no I/O, and an error from it that is
+// not [ErrTransient] stops the projection, since no later record may be applied
+// without this one. Flush writes everything applied since the last Load or
+// Flush on the connection, inside a transaction that the caller commits
+// together with the checkpoint. Load is called before the first record and
+// after anything failed: the rows stand at the position it is given, records
+// after that come (again), and whatever Flush wrote and was not committed
+// never happened.
+type Projection interface {
+	Spec() Spec
+	Load(ctx context.Context, file *File, at eventlog.Position) error
+	Apply(ctx context.Context, r *ledger.Record) error
+	Flush(ctx context.Context, conn *sqlite.Conn) error
+}
+
+// Source is the ledger as far as projections need it.
+type Source interface {
+	Follow(ctx context.Context, q eventlog.Query) iter.Seq2[ledger.Delivery, error]
+	Read(ctx context.Context, q eventlog.Query) iter.Seq2[ledger.Record, error]
+	ReadHead(ctx context.Context) (eventlog.Position, error)
+}
+
+var _ Source = (*ledger.Ledger)(nil)
+
+var (
+	// ErrTransient marks an error of Apply that may pass: the record is
+	// applied again, a few times at once and then after pauses.
+	ErrTransient = errors.New("may pass")
+	// ErrUnknown: there is no projection of that name.
+	ErrUnknown = errors.New("no such projection")
+	// ErrStale: the model does not follow the log closely enough to decide by.
+	ErrStale = errors.New("model is stale")
+	// ErrBehind: the model did not get to a position in the time allowed.
+	ErrBehind = errors.New("model has not got there yet")
+	// ErrNotReady: the model's file is not open: not yet, or no more.
+	ErrNotReady = errors.New("model is not ready")
+	// ErrUnusable: the rows are damaged, or of another log or version. Load
+	// answers it where it finds that; the file is thrown away and made again.
+	ErrUnusable = errors.New("the model's file can't be used")
+	// ErrStopped: the projection met a record that it can't apply.
+	ErrStopped = errors.New("projection is stopped")
+)
