@@ -43,7 +43,7 @@ func (l *Ledger) Follow(ctx context.Context, q eventlog.Query) iter.Seq2[Deliver
 		p.start(l.log.Subscribe(ctx, q))
 		defer p.wait()
 		defer cancel()
-		p.run(newChain(l.log), yield)
+		p.run(newChain(l.log, chainStreams), yield)
 	}
 }
 
@@ -57,7 +57,7 @@ func (l *Ledger) Read(ctx context.Context, q eventlog.Query) iter.Seq2[Record, e
 		p.start(deliveries(l.log.Read(ctx, q)))
 		defer p.wait()
 		defer cancel()
-		chain := newChain(l.log)
+		chain := newChain(l.log, chainStreams)
 		if q.Backwards {
 			chain = nil
 		}
@@ -220,6 +220,7 @@ const chainStreams = 1 << 15
 // chain checks that each record names the one before it in its stream.
 type chain struct {
 	log        eventlog.Log
+	limit      int
 	young, old map[string]end
 }
 
@@ -230,7 +231,9 @@ type end struct {
 	digest   [43]byte
 }
 
-func newChain(log eventlog.Log) *chain { return &chain{log: log, young: map[string]end{}} }
+func newChain(log eventlog.Log, limit int) *chain {
+	return &chain{log: log, limit: limit, young: map[string]end{}}
+}
 
 // check checks r against its predecessor and remembers r.
 func (c *chain) check(ctx context.Context, r *Record) error {
@@ -244,7 +247,7 @@ func (c *chain) check(ctx context.Context, r *Record) error {
 	if err := r.Follows(tail); err != nil {
 		return err
 	}
-	if len(c.young) >= chainStreams/2 {
+	if len(c.young) >= c.limit/2 {
 		c.young, c.old = map[string]end{}, c.young
 	}
 	e := end{revision: r.Revision, micros: r.Time.UnixMicro()}
