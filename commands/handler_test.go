@@ -240,7 +240,15 @@ func TestQueueIsBounded(t *testing.T) {
 	h := newCounters(f, func(o *Options) { o.Queue = 4 })
 	var busy atomic.Int64
 	var wg sync.WaitGroup
-	for i := range 20 {
+	wg.Go(func() {
+		if _, err := h.Do(ctx, stream, call("first"), adding(1, 100)); err != nil {
+			t.Error(err)
+		}
+	})
+	for faulty.Calls() < 2 { // the data key's append, then the first command's
+		time.Sleep(time.Millisecond)
+	}
+	for i := range 19 {
 		wg.Go(func() {
 			_, err := h.Do(ctx, stream, call(fmt.Sprint(i)), adding(1, 100))
 			if errors.Is(err, ErrBusy) {

@@ -32,9 +32,9 @@ func (s *Service) Policies(ctx context.Context, ws domain.WorkspaceID) (policy.S
 // EvaluatePolicy says what the policies (or one of them) would decide about an
 // action of the caller's now. Nothing is recorded.
 func (s *Service) EvaluatePolicy(ws domain.WorkspaceID, actor domain.Actor, id domain.PolicyID, workflow domain.Workflow, kind domain.ActionKind, params, agentContext json.RawMessage) (gate.Decision, error) {
-	state, evaluator, ok := s.access.Rules(ws)
-	if !ok {
-		return gate.Decision{}, notFound()
+	state, evaluator, err := s.rules(ws)
+	if err != nil {
+		return gate.Decision{}, err
 	}
 	now := s.now().UTC()
 	in := policy.Input{Workflow: workflow, Kind: kind, Params: params, Actor: actor, Roles: state.RolesOf(actor, now), Context: agentContext, Now: now}

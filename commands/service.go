@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,8 +20,10 @@ import (
 // Access is what the read model of rights knows. Whoever calls the Service has
 // made sure that it is fresh.
 type Access interface {
-	// Rules answers a workspace as folded, and its policies compiled.
-	Rules(ws domain.WorkspaceID) (workspace.State, *policy.Evaluator, bool)
+	// Rules answers a workspace as folded, and its policies compiled. ok is
+	// false if there is no such workspace; an error means that a stored
+	// condition can't be compiled, and nothing may be allowed.
+	Rules(ws domain.WorkspaceID) (state workspace.State, rules *policy.Evaluator, ok bool, err error)
 	// Invited answers the workspace that an open invitation is for.
 	Invited(invitation domain.Digest) (domain.WorkspaceID, bool)
 }
@@ -125,11 +128,13 @@ func (s *Service) own(ws domain.WorkspaceID, part, step, cause string) Call {
 
 // rules answers the read model's view of a workspace.
 func (s *Service) rules(ws domain.WorkspaceID) (workspace.State, *policy.Evaluator, error) {
-	state, evaluator, ok := s.access.Rules(ws)
-	if !ok {
+	state, evaluator, ok, err := s.access.Rules(ws)
+	switch {
+	case err != nil:
+		return state, nil, fmt.Errorf("%w: compiling the policies of %s: %w", ErrUnavailable, ws, err)
+	case !ok:
 		return state, nil, notFound()
-	}
-	if state.Suspended {
+	case state.Suspended:
 		return state, nil, domain.Refuse(domain.Conflict, "workspace_suspended",
 			"The workspace is suspended; nothing can be recorded in it until the operator resumes it.")
 	}
