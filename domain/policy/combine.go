@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"github.com/clawoffice/ledger/domain/gate"
 )
@@ -29,7 +30,7 @@ func beats(a, b said) bool {
 		if a.approval.SeparationOfDuties != b.approval.SeparationOfDuties {
 			return a.approval.SeparationOfDuties
 		}
-		if x, y := a.approval.Expiry(), b.approval.Expiry(); x != y {
+		if x, y := expiry(a.approval), expiry(b.approval); x != y {
 			return x < y
 		}
 	}
@@ -68,11 +69,11 @@ func tightened(s said, all []said) gate.Approval {
 			continue
 		}
 		a.SeparationOfDuties = a.SeparationOfDuties || other.approval.SeparationOfDuties
-		if other.approval.Expiry() < a.Expiry() {
+		if expiry(other.approval) < expiry(&a) {
 			a.ExpiresIn = other.approval.ExpiresIn
 		}
 	}
-	if a.Escalate == nil || after(*a.Escalate) >= a.Expiry() {
+	if a.Escalate == nil || after(*a.Escalate) >= expiry(&a) {
 		a.Escalate = nil
 		return a
 	}
@@ -80,4 +81,12 @@ func tightened(s said, all []said) gate.Approval {
 	escalate.Roles = slices.Clone(escalate.Roles)
 	a.Escalate = &escalate
 	return a
+}
+
+// expiry is a.Expiry(), without the cost of failing to parse nothing.
+func expiry(a *gate.Approval) time.Duration {
+	if a.ExpiresIn == "" {
+		return gate.DefaultExpiry
+	}
+	return a.Expiry()
 }
