@@ -37,14 +37,14 @@ func (l *Log) Append(ctx context.Context, stream string, expected int64, events 
 	result, err := call(ctx, l.writes, func(ctx context.Context, es *esdb.Client) (*esdb.WriteResult, error) {
 		// This waits for a connection and sends nothing. What goes wrong until
 		// here is known not to have been stored.
-		if _, err := es.GetServerVersion(); err != nil {
+		if _, err := serverVersion(ctx, es); err != nil {
 			return nil, fmt.Errorf("%w: %w", errNotBegun, err)
 		}
 		if !stage.CompareAndSwap(notSent, sent) {
 			return nil, errNotBegun
 		}
 		return es.AppendToStream(ctx, stream, opts, data...)
-	}, nil)
+	})
 	if err == nil {
 		return eventlog.Appended{Revision: int64(result.NextExpectedVersion), Position: eventlog.Position(result.CommitPosition)}, nil
 	}
@@ -142,7 +142,7 @@ func (l *Log) Delete(ctx context.Context, stream string) error {
 	for range deleteTries {
 		_, err = call(ctx, l.writes, func(ctx context.Context, es *esdb.Client) (*esdb.DeleteResult, error) {
 			return es.TombstoneStream(ctx, stream, esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}})
-		}, nil)
+		})
 		if err == nil {
 			return nil
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
@@ -18,59 +17,33 @@ var (
 	errPanic = errors.New("the EventStoreDB client failed")
 )
 
-// Whether a call's outcome is still wanted.
-const (
-	wanted int32 = iota
-	answered
-	leftBehind
-)
-
-// call runs f on a client of n and comes back when f does or ctx ends,
-// whichever is first. An f that comes back later is waited for by nobody; its
-// value goes to late, if there is one, to be let go of.
-func call[T any](ctx context.Context, n *lane, f func(context.Context, *esdb.Client) (T, error), late func(T)) (T, error) {
-	c, err := n.borrow(ctx)
-	if err != nil {
-		var none T
-		return none, fmt.Errorf("%w: %w", errNotBegun, err)
-	}
-	return callOn(ctx, n, c, f, late)
-}
-
 type outcome[T any] struct {
 	value T
 	err   error
 }
 
-// callOn is call on a client that was borrowed before; it gives it back.
-func callOn[T any](ctx context.Context, n *lane, c *client, f func(context.Context, *esdb.Client) (T, error), late func(T)) (T, error) {
-	var state atomic.Int32
+// call runs f on a client of n and comes back when f does or ctx ends,
+// whichever is first. An f that comes back later is waited for by nobody.
+func call[T any](ctx context.Context, n *lane, f func(context.Context, *esdb.Client) (T, error)) (T, error) {
+	var none T
+	c, err := n.borrow(ctx)
+	if err != nil {
+		return none, fmt.Errorf("%w: %w", errNotBegun, err)
+	}
 	done := make(chan outcome[T], 1)
 	go func() {
 		var out outcome[T]
 		out.value, out.err = guarded(ctx, c.es, f)
-		if state.CompareAndSwap(wanted, answered) {
-			n.giveBack(c, out.err)
-			done <- out
-			return
-		}
-		if out.err == nil && late != nil {
-			late(out.value)
-		}
 		n.giveBack(c, out.err)
+		done <- out
 	}()
 	select {
 	case out := <-done:
 		return out.value, out.err
 	case <-ctx.Done():
+		n.overdue(c)
+		return none, fmt.Errorf("%w: %w", errLeft, context.Cause(ctx))
 	}
-	if !state.CompareAndSwap(wanted, leftBehind) {
-		out := <-done
-		return out.value, out.err
-	}
-	n.overdue(c)
-	var none T
-	return none, fmt.Errorf("%w: %w", errLeft, context.Cause(ctx))
 }
 
 // guarded turns the client's panics into errors; it has several for answers

@@ -4,9 +4,10 @@
 // The client has habits this package works around, each at one place:
 //
 //   - A call blocks, deaf to its context, while the client looks for a server,
-//     and for ever once it gave up. Every call runs in a goroutine of its own
-//     and is left behind when its context ends (call), and a client that
-//     answers nobody is replaced (lane).
+//     and for ever once it gave up. Clients are taken into use when they have a
+//     server and replaced when they lost it (connector, lane); what is caught
+//     in between runs in a goroutine of its own and is left behind when its
+//     context ends (call).
 //   - One client is one connection, on which a server allows 100 calls at a
 //     time. Appends, reads and subscriptions have clients of their own and
 //     stay below that (lane, lanes).
@@ -19,8 +20,9 @@
 //
 // Where EventStoreDB keeps less than the port promises: Delete writes a
 // tombstone, and the records are gone from a node only once it was scavenged;
-// until then whole-log reads and subscriptions still yield them. Close while
-// no server can be reached leaves the client's search for one running.
+// until then whole-log reads and subscriptions still yield them. Calls caught
+// in a client at the moment it lost its server stay there until it finds one,
+// after Close too.
 //
 // System events and streams (names beginning with "$") are never delivered by
 // whole-log reads and subscriptions.

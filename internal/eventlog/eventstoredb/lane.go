@@ -14,8 +14,7 @@ import (
 
 const (
 	// firstPatience is how long a client may leave every call unanswered before
-	// it is replaced. Each replacement doubles it, up to lastPatience, because
-	// a client that was given up keeps searching until a server answers.
+	// it is replaced. Each replacement doubles it, up to lastPatience.
 	firstPatience = 30 * time.Second
 	lastPatience  = 8 * time.Hour
 )
@@ -24,16 +23,19 @@ const (
 // that lost its server or answers nobody is retired: later calls get a new one,
 // and the old one is closed when its last call has come back, never before.
 type lane struct {
-	name   string
-	limit  int // calls at a time
-	dial   func() (*esdb.Client, error)
-	logger *slog.Logger
+	name    string
+	limit   int // calls at a time
+	connect func(context.Context) (*esdb.Client, error)
+	closing context.Context
+	logger  *slog.Logger
 
 	mu       sync.Mutex
-	current  *client // nil until needed
+	current  *client       // nil while there is no server
+	arrived  chan struct{} // closed when current is set, or never will be; nil while nobody connects
+	failure  error         // of the last attempt to connect
 	patience time.Duration
 	closed   bool
-	busy     sync.WaitGroup // calls, also those left behind
+	busy     sync.WaitGroup // calls, also those left behind, and the connecting
 }
 
 // client is an esdb client and who uses it.
@@ -48,20 +50,23 @@ type client struct {
 	alive   time.Time // when it last answered, or began to be used
 }
 
-func newLane(name string, limit int, dial func() (*esdb.Client, error), logger *slog.Logger) *lane {
-	return &lane{name: name, limit: limit, dial: dial, logger: logger, patience: firstPatience}
-}
-
-// borrow gets the current client as soon as it has room for one more call.
-// Every borrow is followed by one giveBack.
+// borrow gets the current client as soon as there is one and it has room for
+// one more call. Every borrow is followed by one giveBack.
 func (n *lane) borrow(ctx context.Context) (*client, error) {
 	for {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, n.tooLate(ctx)
 		}
-		c, err := n.present()
-		if err != nil {
+		c, arrived, err := n.present()
+		switch {
+		case err != nil:
 			return nil, err
+		case c == nil:
+			select {
+			case <-arrived:
+			case <-ctx.Done():
+			}
+			continue
 		}
 		select {
 		case c.slots <- struct{}{}:
@@ -71,42 +76,66 @@ func (n *lane) borrow(ctx context.Context) (*client, error) {
 			<-c.slots
 		case <-c.gone:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// tryBorrow is borrow without waiting; it is nil when the client is full.
-func (n *lane) tryBorrow() (*client, error) {
-	c, err := n.present()
-	if err != nil {
-		return nil, err
+// tooLate says why ctx ended before a client was free.
+func (n *lane) tooLate(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.failure != nil {
+		return fmt.Errorf("%w; the last attempt to connect failed: %w", context.Cause(ctx), n.failure)
 	}
-	select {
-	case c.slots <- struct{}{}:
-		if n.enter(c) {
-			return c, nil
-		}
-		<-c.slots
-	default:
-	}
-	return nil, nil
+	return context.Cause(ctx)
 }
 
-func (n *lane) present() (*client, error) {
+// present is the current client, or else what to wait for.
+func (n *lane) present() (*client, <-chan struct{}, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil, eventlog.ErrClosed
+		return nil, nil, eventlog.ErrClosed
 	}
-	if n.current == nil {
-		es, err := n.dial()
-		if err != nil {
-			return nil, fmt.Errorf("making a client: %w", err)
+	if n.current == nil && n.arrived == nil {
+		n.arrived = make(chan struct{})
+		n.busy.Go(n.search)
+	}
+	return n.current, n.arrived, nil
+}
+
+// search connects, however long that takes.
+func (n *lane) search() {
+	for failures := 1; ; failures++ {
+		es, err := n.connect(n.closing)
+		if n.found(es, err) {
+			return
 		}
+		if failures == 1 {
+			n.logger.Warn("eventstoredb: no server", "calls", n.name, "error", err)
+		}
+		pause(n.closing, failures, lastSearchPause)
+	}
+}
+
+// found takes the result of one attempt to connect and says whether to stop.
+func (n *lane) found(es *esdb.Client, err error) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failure = err
+	over := n.closed || n.closing.Err() != nil
+	if over && es != nil {
+		_ = es.Close() // never fails; nobody else has it
+	}
+	if !over && err != nil {
+		return false
+	}
+	if !over {
 		n.current = &client{es: es, slots: make(chan struct{}, n.limit), gone: make(chan struct{}), alive: time.Now()}
 	}
-	return n.current, nil
+	close(n.arrived)
+	n.arrived = nil
+	return true
 }
 
 func (n *lane) enter(c *client) bool {
@@ -188,43 +217,4 @@ func (n *lane) shut() {
 		n.retire(c, "the log was closed")
 	}
 	n.busy.Wait()
-}
-
-// lanes are as many lanes as there are subscriptions to carry. A subscription
-// holds its place as long as it lasts.
-type lanes struct {
-	limit  int
-	dial   func() (*esdb.Client, error)
-	logger *slog.Logger
-
-	mu     sync.Mutex
-	all    []*lane
-	closed bool
-}
-
-func (s *lanes) borrow() (*lane, *client, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, nil, eventlog.ErrClosed
-	}
-	for _, n := range s.all {
-		if c, err := n.tryBorrow(); c != nil || err != nil {
-			return n, c, err
-		}
-	}
-	n := newLane("subscriptions", s.limit, s.dial, s.logger)
-	s.all = append(s.all, n)
-	c, err := n.tryBorrow()
-	return n, c, err
-}
-
-func (s *lanes) shut() {
-	s.mu.Lock()
-	s.closed = true
-	all := s.all
-	s.mu.Unlock()
-	for _, n := range all {
-		n.shut()
-	}
 }

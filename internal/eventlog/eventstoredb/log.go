@@ -2,13 +2,9 @@ package eventstoredb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"time"
-
-	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"github.com/clawoffice/ledger/internal/eventlog"
 )
@@ -30,9 +26,6 @@ const (
 	// calls that a server allows on one connection.
 	callsPerClient         = 90
 	subscriptionsPerClient = 80
-	// discoverAttempts keeps the client looking for a server for more than a
-	// day. It gives up for good otherwise, and calls would block for ever.
-	discoverAttempts = 1_000_000
 	// drainTime is how long Close waits for calls that were left behind.
 	drainTime = 2 * time.Second
 )
@@ -52,7 +45,8 @@ var _ eventlog.Log = (*Log)(nil)
 
 // Open connects to the server or cluster that the connection string names
 // ("esdb://user:password@host:2113?tlsCaFile=ca.pem", "esdb+discover://…"). It
-// waits until a server answers or ctx ends, which is [eventlog.ErrUnavailable].
+// waits until a server answers or ctx ends, which is [eventlog.ErrUnavailable], as
+// is a server that refuses the credentials.
 // A malformed connection string, or a server older than Options allow, is
 // [eventlog.ErrInvalid].
 func Open(ctx context.Context, connectionString string, opts Options) (*Log, error) {
@@ -63,18 +57,16 @@ func Open(ctx context.Context, connectionString string, opts Options) (*Log, err
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}
-	config, err := configure(connectionString, l.logger)
+	k, err := configure(connectionString, l.logger)
 	if err != nil {
 		return nil, err
 	}
-	dial := func() (*esdb.Client, error) {
-		own := *config // the client keeps a pointer
-		return esdb.NewClient(&own)
-	}
-	l.writes = newLane("appends", callsPerClient, dial, l.logger)
-	l.reads = newLane("reads", callsPerClient, dial, l.logger)
-	l.subscriptions = &lanes{limit: subscriptionsPerClient, dial: dial, logger: l.logger}
 	l.closing, l.close = context.WithCancelCause(context.Background())
+	newLane := func(name string, limit int) *lane {
+		return &lane{name: name, limit: limit, connect: k.connect, closing: l.closing, logger: l.logger, patience: firstPatience}
+	}
+	l.writes, l.reads = newLane("appends", callsPerClient), newLane("reads", callsPerClient)
+	l.subscriptions = &lanes{limit: subscriptionsPerClient, make: func() *lane { return newLane("subscriptions", callsPerClient) }}
 	if err := l.greet(ctx); err != nil {
 		_ = l.Close() // never fails
 		return nil, err
@@ -82,46 +74,11 @@ func Open(ctx context.Context, connectionString string, opts Options) (*Log, err
 	return l, nil
 }
 
-// configure reads a connection string. Its errors never quote the string,
-// which may hold a password.
-func configure(connectionString string, logger *slog.Logger) (*esdb.Configuration, error) {
-	config, err := esdb.ParseConnectionString(connectionString)
-	var quoted *url.Error
-	if errors.As(err, &quoted) {
-		err = quoted.Err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: EventStoreDB connection string: %w", eventlog.ErrInvalid, err)
-	}
-	if config.DisableTLS && config.Username != "" {
-		return nil, fmt.Errorf("%w: EventStoreDB connection string: the client sends credentials only over TLS; remove tls=false or the credentials", eventlog.ErrInvalid)
-	}
-	config.MaxDiscoverAttempts = discoverAttempts
-	config.Logger = bridge(logger)
-	if err := config.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: EventStoreDB connection string: %w", eventlog.ErrInvalid, err)
-	}
-	return config, nil
-}
-
-// bridge passes the client's words on as debug output: it reports every
-// attempt of a search, ten times a second. What matters the lanes report.
-func bridge(logger *slog.Logger) esdb.LoggingFunc {
-	if !logger.Enabled(context.Background(), slog.LevelDebug) {
-		return esdb.NoopLogging()
-	}
-	return func(level esdb.LogLevel, format string, args ...any) {
-		logger.Debug("eventstoredb client: "+fmt.Sprintf(format, args...), "client_level", level)
-	}
-}
-
-// greet waits for a server and checks its version.
+// greet waits for a server, and checks its version and what it lets us do.
 func (l *Log) greet(ctx context.Context) error {
 	ctx, cancel := l.bind(ctx)
 	defer cancel()
-	v, err := call(ctx, l.writes, func(_ context.Context, es *esdb.Client) (*esdb.ServerVersion, error) {
-		return es.GetServerVersion()
-	}, nil)
+	v, err := call(ctx, l.writes, serverVersion)
 	if err != nil {
 		return l.failed(ctx, "connecting", err, nil)
 	}
@@ -129,20 +86,12 @@ func (l *Log) greet(ctx context.Context) error {
 		return fmt.Errorf("%w: EventStoreDB %d.%d.%d can skip events in filtered subscriptions; run 24.10.5, 25.0.1 or newer",
 			eventlog.ErrInvalid, v.Major, v.Minor, v.Patch)
 	}
-	return nil
-}
-
-// soundVersion says whether a server has the fixes to checkpoints of filtered
-// subscriptions that came with 24.10.5 and 25.0.1.
-func soundVersion(v esdb.ServerVersion) bool {
-	switch {
-	case v.Major == 24:
-		return v.Minor > 10 || v.Minor == 10 && v.Patch >= 5
-	case v.Major == 25 && v.Minor == 0:
-		return v.Patch >= 1
-	default:
-		return v.Major >= 25
+	// Servers tell their version to anybody; a read shows whether the
+	// credentials are right and may read $all.
+	for _, err := range l.Read(ctx, eventlog.Query{Backwards: true, Limit: 1}) {
+		return err
 	}
+	return nil
 }
 
 // bind makes a context that also ends when the log closes.

@@ -86,7 +86,7 @@ func (r *reader) run(ctx context.Context, yield func(eventlog.Recorded, error) b
 		if failures++; failures >= readTries || !transient(err) || ctx.Err() != nil {
 			return r.log.failed(ctx, r.doing, err, nil)
 		}
-		pause(ctx, failures)
+		pause(ctx, failures, lastPause)
 	}
 }
 
@@ -149,7 +149,7 @@ func (r *reader) page(ctx context.Context) (page, error) {
 		}
 		defer stream.Close()
 		return collect(stream, size)
-	}, nil)
+	})
 	if err != nil {
 		if v := classify(err); v == missing || v == deleted {
 			return page{end: true}, nil

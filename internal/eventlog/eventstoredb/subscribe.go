@@ -22,8 +22,8 @@ const (
 	liveWindow = 1
 	// heldBack is how many events may be held back here without a word.
 	heldBack = 256
-	// patrol is how often a subscription that waits for a server looks whether
-	// its client was given up meanwhile.
+	// patrol is how often a subscription that waits to be confirmed has its
+	// client looked after.
 	patrol = 10 * time.Second
 )
 
@@ -44,7 +44,13 @@ func (l *Log) Subscribe(ctx context.Context, q eventlog.Query) iter.Seq2[eventlo
 		}
 		bound, cancel := l.bind(ctx)
 		defer cancel()
-		s := &subscriber{log: l, q: q, last: q.After, yield: yield}
+		place, err := l.subscriptions.take()
+		if err != nil {
+			yield(eventlog.Delivery{}, fmt.Errorf("subscription: %w", err))
+			return
+		}
+		defer l.subscriptions.leave(place)
+		s := &subscriber{lane: place.lane, q: q, last: q.After, yield: yield}
 		for failures := 0; ; {
 			err := s.session(bound)
 			switch {
@@ -66,14 +72,14 @@ func (l *Log) Subscribe(ctx context.Context, q eventlog.Query) iter.Seq2[eventlo
 			}
 			failures++
 			l.logger.Warn("eventstoredb: subscription broke off and is opened again", "after", s.last, "failures", failures, "error", err)
-			pause(bound, failures)
+			pause(bound, failures, lastPause)
 		}
 	}
 }
 
 // subscriber is where one Subscribe stands, over all its sessions.
 type subscriber struct {
-	log   *Log
+	lane  *lane
 	q     eventlog.Query
 	yield func(eventlog.Delivery, error) bool
 
@@ -88,12 +94,12 @@ type subscriber struct {
 func (s *subscriber) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // before the client is given back: it ends the call
-	n, c, err := s.log.subscriptions.borrow()
+	c, err := s.lane.borrow(ctx)
 	if err != nil {
 		return err
 	}
 	s.live, s.progress = false, false
-	sub, err := s.open(ctx, n, c)
+	sub, err := s.open(ctx, c)
 	if err != nil {
 		s.narrow = false
 		return err
@@ -104,23 +110,18 @@ func (s *subscriber) session(ctx context.Context) error {
 	if errors.Is(err, errStopped) || errors.Is(err, errGoNarrow) || ctx.Err() != nil {
 		back = nil
 	}
-	n.giveBack(c, back)
+	s.lane.giveBack(c, back)
 	s.narrow = errors.Is(err, errGoNarrow)
 	return err
 }
 
-// open waits for the server's confirmation, however long there is no server.
-// On success the client stays borrowed.
-func (s *subscriber) open(ctx context.Context, n *lane, c *client) (*esdb.Subscription, error) {
+// open waits for the server's confirmation. On success c stays borrowed.
+func (s *subscriber) open(ctx context.Context, c *client) (*esdb.Subscription, error) {
 	opts := s.options()
-	type opened struct {
-		sub *esdb.Subscription
-		err error
-	}
-	done := make(chan opened, 1)
+	done := make(chan outcome[*esdb.Subscription], 1)
 	go func() {
-		var out opened
-		out.sub, out.err = guarded(ctx, c.es, func(ctx context.Context, es *esdb.Client) (*esdb.Subscription, error) {
+		var out outcome[*esdb.Subscription]
+		out.value, out.err = guarded(ctx, c.es, func(ctx context.Context, es *esdb.Client) (*esdb.Subscription, error) {
 			return es.SubscribeToAll(ctx, opts)
 		})
 		done <- out
@@ -128,10 +129,10 @@ func (s *subscriber) open(ctx context.Context, n *lane, c *client) (*esdb.Subscr
 	abandon := func(reason error) (*esdb.Subscription, error) {
 		go func() {
 			out := <-done
-			if out.sub != nil {
-				_ = out.sub.Close()
+			if out.value != nil {
+				_ = out.value.Close() // never fails
 			}
-			n.giveBack(c, out.err)
+			s.lane.giveBack(c, out.err)
 		}()
 		return nil, reason
 	}
@@ -141,15 +142,15 @@ func (s *subscriber) open(ctx context.Context, n *lane, c *client) (*esdb.Subscr
 		select {
 		case out := <-done:
 			if out.err != nil {
-				n.giveBack(c, out.err)
+				s.lane.giveBack(c, out.err)
 			}
-			return out.sub, out.err
+			return out.value, out.err
 		case <-c.gone:
 			return abandon(errGone)
 		case <-ctx.Done():
 			return abandon(context.Cause(ctx))
 		case <-ticker.C:
-			n.overdue(c)
+			s.lane.overdue(c)
 		}
 	}
 }
