@@ -81,3 +81,9 @@ func BenchmarkRouterLast(b *testing.B) {
 		s.ServeHTTP(&discard{h: http.Header{}}, r)
 	}
 }
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		newFakeServer(b)
+	}
+}

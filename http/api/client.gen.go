@@ -593,7 +593,7 @@ type ClientInterface interface {
 
 	// PutPolicyWithBody Write a policy
 	//
-	// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+	// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -602,7 +602,7 @@ type ClientInterface interface {
 
 	// PutPolicy Write a policy
 	//
-	// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+	// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -616,7 +616,7 @@ type ClientInterface interface {
 
 	// EvaluatePolicyWithBody Try a decision
 	//
-	// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+	// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -625,7 +625,7 @@ type ClientInterface interface {
 
 	// EvaluatePolicy Try a decision
 	//
-	// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+	// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -700,7 +700,7 @@ type ClientInterface interface {
 
 	// SuspendWorkspaceWithBody Suspend a workspace
 	//
-	// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+	// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -709,7 +709,7 @@ type ClientInterface interface {
 
 	// SuspendWorkspace Suspend a workspace
 	//
-	// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+	// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1890,7 +1890,7 @@ func (c *Client) GetPolicy(ctx context.Context, ws WsParam, policy PolicyParam, 
 
 // PutPolicyWithBody Write a policy
 //
-// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1909,7 +1909,7 @@ func (c *Client) PutPolicyWithBody(ctx context.Context, ws WsParam, policy Polic
 
 // PutPolicy Write a policy
 //
-// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1943,7 +1943,7 @@ func (c *Client) ListPolicyVersions(ctx context.Context, ws WsParam, policy Poli
 
 // EvaluatePolicyWithBody Try a decision
 //
-// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1962,7 +1962,7 @@ func (c *Client) EvaluatePolicyWithBody(ctx context.Context, ws WsParam, content
 
 // EvaluatePolicy Try a decision
 //
-// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2147,7 +2147,7 @@ func (c *Client) ResumeWorkspace(ctx context.Context, ws WsParam, params *Resume
 
 // SuspendWorkspaceWithBody Suspend a workspace
 //
-// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2166,7 +2166,7 @@ func (c *Client) SuspendWorkspaceWithBody(ctx context.Context, ws WsParam, param
 
 // SuspendWorkspace Suspend a workspace
 //
-// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6480,7 +6480,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPolicyWithBodyWithResponse Write a policy
 	//
-	// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+	// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6489,7 +6489,7 @@ type ClientWithResponsesInterface interface {
 
 	// PutPolicyWithResponse Write a policy
 	//
-	// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+	// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6505,7 +6505,7 @@ type ClientWithResponsesInterface interface {
 
 	// EvaluatePolicyWithBodyWithResponse Try a decision
 	//
-	// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+	// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6514,7 +6514,7 @@ type ClientWithResponsesInterface interface {
 
 	// EvaluatePolicyWithResponse Try a decision
 	//
-	// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+	// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6601,7 +6601,7 @@ type ClientWithResponsesInterface interface {
 
 	// SuspendWorkspaceWithBodyWithResponse Suspend a workspace
 	//
-	// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+	// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6610,7 +6610,7 @@ type ClientWithResponsesInterface interface {
 
 	// SuspendWorkspaceWithResponse Suspend a workspace
 	//
-	// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+	// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10596,7 +10596,7 @@ func (c *ClientWithResponses) GetPolicyWithResponse(ctx context.Context, ws WsPa
 
 // PutPolicyWithBodyWithResponse Write a policy
 //
-// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10611,7 +10611,7 @@ func (c *ClientWithResponses) PutPolicyWithBodyWithResponse(ctx context.Context,
 
 // PutPolicyWithResponse Write a policy
 //
-// Stores a new version. Conditions are type-checked; a wrong one is 400 `policy_invalid` with its line and column.
+// Stores a new version. Conditions are type-checked; a wrong one is 400 `invalid_condition` with its line and column.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10639,7 +10639,7 @@ func (c *ClientWithResponses) ListPolicyVersionsWithResponse(ctx context.Context
 
 // EvaluatePolicyWithBodyWithResponse Try a decision
 //
-// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10654,7 +10654,7 @@ func (c *ClientWithResponses) EvaluatePolicyWithBodyWithResponse(ctx context.Con
 
 // EvaluatePolicyWithResponse Try a decision
 //
-// Says what would be decided about an action now, or under the policy given here in place of the stored one for its workflow. Changes nothing and is no permit.
+// Says what all policies, or the one named, would decide about an action of the caller's now. Changes nothing and is no permit. One policy alone is asked without the built-in gates, whatever its mode.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10807,7 +10807,7 @@ func (c *ClientWithResponses) ResumeWorkspaceWithResponse(ctx context.Context, w
 
 // SuspendWorkspaceWithBodyWithResponse Suspend a workspace
 //
-// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10822,7 +10822,7 @@ func (c *ClientWithResponses) SuspendWorkspaceWithBodyWithResponse(ctx context.C
 
 // SuspendWorkspaceWithResponse Suspend a workspace
 //
-// From now on every call into the workspace but reading is refused with 403 `workspace_suspended`.
+// From now on every call into the workspace but reading is refused with 409 `workspace_suspended`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -13,9 +13,9 @@ import (
 const (
 	ActionStatusAuthorized       ActionStatus = "authorized"
 	ActionStatusAwaitingApproval ActionStatus = "awaiting_approval"
+	ActionStatusCancelled        ActionStatus = "cancelled"
 	ActionStatusDenied           ActionStatus = "denied"
 	ActionStatusStarted          ActionStatus = "started"
-	ActionStatusWithdrawn        ActionStatus = "withdrawn"
 )
 
 // Valid indicates whether the value is a known member of the ActionStatus enum.
@@ -25,11 +25,11 @@ func (e ActionStatus) Valid() bool {
 		return true
 	case ActionStatusAwaitingApproval:
 		return true
+	case ActionStatusCancelled:
+		return true
 	case ActionStatusDenied:
 		return true
 	case ActionStatusStarted:
-		return true
-	case ActionStatusWithdrawn:
 		return true
 	default:
 		return false
@@ -233,17 +233,17 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for MemberStatus.
 const (
-	MemberStatusActive  MemberStatus = "active"
 	MemberStatusInvited MemberStatus = "invited"
+	MemberStatusJoined  MemberStatus = "joined"
 	MemberStatusRemoved MemberStatus = "removed"
 )
 
 // Valid indicates whether the value is a known member of the MemberStatus enum.
 func (e MemberStatus) Valid() bool {
 	switch e {
-	case MemberStatusActive:
-		return true
 	case MemberStatusInvited:
+		return true
+	case MemberStatusJoined:
 		return true
 	case MemberStatusRemoved:
 		return true
@@ -360,6 +360,33 @@ func (e ScopeWorkspace) Valid() bool {
 	}
 }
 
+// Defines values for UsageLineAmount.
+const (
+	Calls        UsageLineAmount = "calls"
+	CostMicros   UsageLineAmount = "cost_micros"
+	OutputTokens UsageLineAmount = "output_tokens"
+	PromptTokens UsageLineAmount = "prompt_tokens"
+	TotalTokens  UsageLineAmount = "total_tokens"
+)
+
+// Valid indicates whether the value is a known member of the UsageLineAmount enum.
+func (e UsageLineAmount) Valid() bool {
+	switch e {
+	case Calls:
+		return true
+	case CostMicros:
+		return true
+	case OutputTokens:
+		return true
+	case PromptTokens:
+		return true
+	case TotalTokens:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VoteDecision.
 const (
 	VoteDecisionApprove VoteDecision = "approve"
@@ -463,7 +490,7 @@ type Action struct {
 	// Params The action's parameters, exactly as they will be used. Rules look at them.
 	//
 	// Example: {"amount":"250.00","currency":"EUR","iban":"DE02120300000000202051"}
-	Params Params `json:"params"`
+	Params Params `json:"params,omitempty,omitzero"`
 
 	// Permit A signed permit for one start of exactly this action, typ claw-permit+jwt.
 	//
@@ -473,8 +500,13 @@ type Action struct {
 	// PermitExpiresAt RFC 3339 in UTC.
 	//
 	// Example: 2026-11-02T09:30:00Z
-	PermitExpiresAt Time         `json:"permit_expires_at,omitempty,omitzero"`
-	Status          ActionStatus `json:"status"`
+	PermitExpiresAt Time `json:"permit_expires_at,omitempty,omitzero"`
+
+	// RequestedAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	RequestedAt Time         `json:"requested_at"`
+	Status      ActionStatus `json:"status"`
 }
 
 // ActionInput defines model for ActionInput.
@@ -570,25 +602,6 @@ type AgentList struct {
 
 	// Next The cursor of the next page; absent on the last.
 	Next Next `json:"next,omitempty,omitzero"`
-}
-
-// Amounts defines model for Amounts.
-type Amounts struct {
-	Calls Count `json:"calls"`
-
-	// CostMicros Millionths of the workspace's currency.
-	//
-	// Example: 12500000
-	CostMicros Micros `json:"cost_micros"`
-
-	// OutputTokens Example: 1200
-	OutputTokens Tokens `json:"output_tokens"`
-
-	// PromptTokens Example: 1200
-	PromptTokens Tokens `json:"prompt_tokens"`
-
-	// TotalTokens Example: 1200
-	TotalTokens Tokens `json:"total_tokens"`
 }
 
 // Approval defines model for Approval.
@@ -748,10 +761,11 @@ type BudgetUsage struct {
 	// Budget An identifier chosen by the caller. It is metadata, stored in clear.
 	//
 	// Example: invoices
-	Budget  Name    `json:"budget"`
-	Limits  Limits  `json:"limits"`
-	Open    Amounts `json:"open"`
-	Settled Amounts `json:"settled"`
+	Budget Name `json:"budget"`
+
+	// Lines One for each amount that is counted, limited or not.
+	Lines   []UsageLine `json:"lines"`
+	Version int         `json:"version"`
 
 	// WindowEnd RFC 3339 in UTC.
 	//
@@ -761,7 +775,7 @@ type BudgetUsage struct {
 	// WindowStart RFC 3339 in UTC.
 	//
 	// Example: 2026-11-02T09:30:00Z
-	WindowStart Time `json:"window_start"`
+	WindowStart Time `json:"window_start,omitempty,omitzero"`
 }
 
 // CompletionInput defines model for CompletionInput.
@@ -779,16 +793,10 @@ type CompletionInput struct {
 
 // CompletionRecorded defines model for CompletionRecorded.
 type CompletionRecorded struct {
-	// Late The reservation had expired. It counts all the same.
-	Late bool `json:"late,omitempty,omitzero"`
-
-	// Overrun More was used than was reserved.
-	Overrun bool `json:"overrun,omitempty,omitzero"`
-
 	// PromptID An id this service gave.
 	PromptID ID                       `json:"prompt_id"`
-	Settled  Amounts                  `json:"settled"`
 	Status   CompletionRecordedStatus `json:"status"`
+	Usage    Usage                    `json:"usage"`
 }
 
 // CompletionRecordedStatus defines model for CompletionRecorded.Status.
@@ -853,8 +861,12 @@ type Evaluation struct {
 	Action ActionInput `json:"action"`
 
 	// Context Any JSON object.
-	Context FreeObject  `json:"context,omitempty,omitzero"`
-	Policy  PolicyInput `json:"policy,omitempty,omitzero"`
+	Context FreeObject `json:"context,omitempty,omitzero"`
+
+	// Policy An identifier chosen by the caller. It is metadata, stored in clear.
+	//
+	// Example: invoices
+	Policy Name `json:"policy,omitempty,omitzero"`
 
 	// Workflow An identifier chosen by the caller. It is metadata, stored in clear.
 	//
@@ -932,8 +944,8 @@ type Execution struct {
 	// Example: 2026-11-02T09:30:00Z
 	EndedAt Time `json:"ended_at,omitempty,omitzero"`
 
-	// History What happened in order.
-	History []Event `json:"history"`
+	// History What happened, oldest first, the first 1,000 events.
+	History []HistoryEntry `json:"history"`
 
 	// ID An id this service gave.
 	ID ID `json:"id"`
@@ -1097,6 +1109,31 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// HistoryEntry defines model for HistoryEntry.
+type HistoryEntry struct {
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor Actor `json:"actor"`
+
+	// Event Any JSON value.
+	Event FreeValue `json:"event,omitempty,omitzero"`
+
+	// ID A record's UUID.
+	//
+	// Example: 018f3c5e-0000-8000-8000-000000000000
+	ID       EventID `json:"id"`
+	Revision int64   `json:"revision"`
+
+	// Time RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Time Time `json:"time"`
+
+	// Type Example: execution.requested.v1
+	Type string `json:"type"`
+}
 
 // ID An id this service gave.
 type ID = string
@@ -1496,34 +1533,20 @@ type Problem struct {
 
 // Prompt defines model for Prompt.
 type Prompt struct {
-	// CostMicros Millionths of the workspace's currency.
-	//
-	// Example: 12500000
-	CostMicros Micros `json:"cost_micros,omitempty,omitzero"`
-
 	// ID An id this service gave.
 	ID ID `json:"id"`
 
-	// MaxOutputTokens Example: 1200
-	MaxOutputTokens Tokens `json:"max_output_tokens"`
-
-	// Model An identifier chosen by the caller. It is metadata, stored in clear.
-	//
-	// Example: invoices
-	Model Name `json:"model"`
-
-	// OutputTokens Example: 1200
-	OutputTokens Tokens `json:"output_tokens,omitempty,omitzero"`
-
-	// PromptTokens Example: 1200
-	PromptTokens Tokens `json:"prompt_tokens,omitempty,omitzero"`
-	Provider     string `json:"provider,omitempty,omitzero"`
+	// Model Shown while the prompt is open.
+	Model string `json:"model,omitempty,omitzero"`
 
 	// RecordedAt RFC 3339 in UTC.
 	//
 	// Example: 2026-11-02T09:30:00Z
-	RecordedAt Time         `json:"recorded_at,omitempty,omitzero"`
-	Status     PromptStatus `json:"status"`
+	RecordedAt Time `json:"recorded_at,omitempty,omitzero"`
+
+	// ReservationID An id this service gave.
+	ReservationID ID           `json:"reservation_id,omitempty,omitzero"`
+	Status        PromptStatus `json:"status"`
 }
 
 // PromptStatus defines model for Prompt.Status.
@@ -1543,14 +1566,6 @@ type PromptFailedStatus string
 type PromptInput struct {
 	// Content The prompt's text.
 	Content string `json:"content,omitempty,omitzero"`
-
-	// CostMicros The caller's estimate; the larger of it and the price table counts.
-	CostMicros *int64 `json:"cost_micros,omitempty"`
-
-	// ExpiresIn A length of time, such as 90m or 24h.
-	//
-	// Example: 24h
-	ExpiresIn Duration `json:"expires_in,omitempty,omitzero"`
 
 	// MaxOutputTokens Example: 1200
 	MaxOutputTokens Tokens    `json:"max_output_tokens"`
@@ -1639,7 +1654,9 @@ type Role struct {
 	Builtin     bool   `json:"builtin"`
 	Description string `json:"description"`
 
-	// Name Example: operations_supervisor
+	// Name A built-in role or one of the workspace's own.
+	//
+	// Example: operations_supervisor
 	Name        RoleName `json:"name"`
 	Permissions []string `json:"permissions"`
 
@@ -1660,7 +1677,9 @@ type RoleList struct {
 	Items []Role `json:"items"`
 }
 
-// RoleName Example: operations_supervisor
+// RoleName A built-in role or one of the workspace's own.
+//
+// Example: operations_supervisor
 type RoleName = string
 
 // Roles Example: ["operations_supervisor"]
@@ -1697,7 +1716,9 @@ type Scope struct {
 	// Example: invoices
 	Model Name `json:"model,omitempty,omitzero"`
 
-	// Role Example: operations_supervisor
+	// Role A built-in role or one of the workspace's own.
+	//
+	// Example: operations_supervisor
 	Role RoleName `json:"role,omitempty,omitzero"`
 
 	// Workflow An identifier chosen by the caller. It is metadata, stored in clear.
@@ -1784,6 +1805,24 @@ type Usage struct {
 	// PromptTokens Example: 1200
 	PromptTokens Tokens `json:"prompt_tokens"`
 }
+
+// UsageLine defines model for UsageLine.
+type UsageLine struct {
+	Amount UsageLineAmount `json:"amount"`
+
+	// Free What can still be reserved.
+	Free  *int64 `json:"free,omitempty"`
+	Limit *int64 `json:"limit,omitempty"`
+
+	// Reserved Held back by open reservations.
+	Reserved int64 `json:"reserved"`
+
+	// Used Settled.
+	Used int64 `json:"used"`
+}
+
+// UsageLineAmount defines model for UsageLine.Amount.
+type UsageLineAmount string
 
 // Vote defines model for Vote.
 type Vote struct {
@@ -1939,7 +1978,9 @@ type PidParam = ID
 // Example: invoices
 type PolicyParam = Name
 
-// RoleParam Example: operations_supervisor
+// RoleParam A built-in role or one of the workspace's own.
+//
+// Example: operations_supervisor
 type RoleParam = RoleName
 
 // StreamParam defines model for streamParam.
