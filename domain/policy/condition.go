@@ -19,7 +19,6 @@ const (
 	maxNodes     = 1000    // of the parsed expression
 	maxDepth     = 48      // of the parsed expression
 	maxNesting   = 2       // of comprehensions
-	maxRegex     = 2000    // instructions of a compiled pattern
 	maxValueSize = 1 << 20 // bytes or elements of any value in params or context; bodies are no larger
 )
 
@@ -43,9 +42,8 @@ func newLanguage() (language, error) {
 		cel.ParserExpressionSizeLimit(MaxCondition),
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ExpressionNestingDepthLimit(maxDepth),
-		cel.RegexProgramSizeLimit(maxRegex),
 		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(),
-			cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxNesting)),
+			cel.ValidateRegexLiterals(), patterns{}, cel.ValidateComprehensionNestingLimit(maxNesting)),
 	)
 	if err != nil {
 		return language{}, fmt.Errorf("preparing the language of conditions: %w", err)
@@ -70,8 +68,23 @@ type condition struct {
 	info    *celast.SourceInfo
 }
 
-// compile checks an expression and plans it, or answers a *faulty.
-func (l language) compile(expression string) (*condition, error) {
+// compile checks an expression and plans it, or answers a *faulty. A panic of
+// CEL's is a fault of the expression: other conditions are none the worse.
+func (l language) compile(expression string) (_ *condition, err error) {
+	defer func() {
+		if recover() != nil {
+			err = &faulty{1, 1, "the condition can't be compiled; write it differently"}
+		}
+	}()
+	tree, err := l.check(expression)
+	if err != nil {
+		return nil, err
+	}
+	return l.plan(tree)
+}
+
+// check parses an expression and checks its types.
+func (l language) check(expression string) (*cel.Ast, error) {
 	if len(expression) > MaxCondition {
 		return nil, &faulty{1, 1, fmt.Sprintf("the condition has %d bytes; at most %d are allowed", len(expression), MaxCondition)}
 	}
@@ -83,6 +96,11 @@ func (l language) compile(expression string) (*condition, error) {
 	if !tree.OutputType().IsExactType(cel.BoolType) {
 		return nil, &faulty{1, 1, fmt.Sprintf("the condition yields %s, not bool; compare it with something, as in `x == true`", tree.OutputType())}
 	}
+	return tree, nil
+}
+
+// plan makes a program of a checked expression.
+func (l language) plan(tree *cel.Ast) (*condition, error) {
 	cost, err := l.env.EstimateCost(tree, sizes{})
 	if err != nil {
 		return nil, &faulty{1, 1, "the cost of the condition can't be estimated; make it simpler"}
@@ -90,7 +108,7 @@ func (l language) compile(expression string) (*condition, error) {
 	if cost.Min > CostLimit {
 		return nil, &faulty{1, 1, fmt.Sprintf("the condition costs at least %d units; at most %d are allowed; make it simpler", cost.Min, CostLimit)}
 	}
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), boundedMatches()}
 	if cost.Max > CostLimit/10 {
 		// Counting makes an evaluation slower, so it is left out where the
 		// condition stays far from the limit on any value that fits a request.
@@ -150,6 +168,8 @@ func (c *condition) explain(err error) string {
 	switch {
 	case errors.Is(err, errMalformed):
 		return where + errMalformed.Error()
+	case errors.Is(err, errLongText):
+		return where + errLongText.Error()
 	case strings.HasPrefix(text, "no such key"), strings.HasPrefix(text, "no such attribute"):
 		return where + "a member that the condition reads is missing; test for it with has()"
 	case strings.HasPrefix(text, "no such overload"), strings.HasPrefix(text, "found no matching overload"):

@@ -51,6 +51,8 @@ func TestConditionsSee(t *testing.T) {
 		{`size(action.params.tags) == 2 && "b" in action.params.tags`, true},
 		{`action.params.tags.exists(t, t == "a")`, true},
 		{`action.params.to.matches("^DE[0-9]+$")`, true},
+		{`action.params.to.matches("^[A-Z]{2}[0-9]{2}$")`, true},
+		{`matches(action.params.to, "^FR")`, false},
 		{`actor.kind == "agent" && actor.id == "ag_1"`, true},
 		{`"payer" in actor.roles`, true},
 		{`"owner" in actor.roles`, false},
@@ -89,6 +91,9 @@ func TestConditionsRefused(t *testing.T) {
 		{"not bool", "action.params", 1, 1},
 		{"not known to be bool", "action.params.flag", 1, 1},
 		{"bad pattern", `workflow.matches("(")`, 1, 18},
+		{"pattern that is no literal", `"a".matches(workflow)`, 1, 13},
+		{"pattern that is no literal, in a function", `matches("a", workflow)`, 1, 14},
+		{"large pattern", `workflow.matches("((a{1,30}){1,30}){1,30}")`, 1, 18},
 		{"bad duration", `duration("soon") < duration("1h")`, 1, 10},
 		{"three comprehensions deep", "[1].all(a, [1].all(b, [1].all(c, a == b && b == c)))", 1, 30},
 		{"too long", "workflow == '" + strings.Repeat("x", MaxCondition) + "'", 1, 1},
@@ -138,7 +143,9 @@ func TestConditionsErrWithoutContent(t *testing.T) {
 		{"params of another shape", `action.params.amount > 1`, `["hunter2"]`, "not a JSON object"},
 		{"params that are no JSON", `action.params.amount > 1`, `{"hunter2`, "not a JSON object"},
 		{"cost", `action.params.l.all(a, action.params.l.all(b, a == b))`, `{"l":[` + strings.Repeat("1,", 999) + `1]}`, "cost more than"},
-		{"bad pattern", `"x".matches(action.params.s)`, `{"s":"(hunter2"}`, "can't be evaluated"},
+		{"long text", `action.params.s.matches("a")`, `{"s":"hunter2` + strings.Repeat("x", maxMatched) + `"}`, "too long"},
+		{"long text in a function", `matches(action.params.s, "a")`, `{"s":"hunter2` + strings.Repeat("x", maxMatched) + `"}`, "too long"},
+		{"matching a number", `action.params.n.matches("a")`, `{"n":1}`, "types"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, err := l.compile(row.when)

@@ -55,6 +55,7 @@
 // agent's own claim), actor.kind, actor.id (strings), actor.roles (list of
 // strings), workflow (string) and now (timestamp). Numbers in params and
 // context are doubles: compare them with any number, but calculate with 2.0
-// rather than 2. Comprehensions nest at most two deep, and an evaluation is
-// cut off, as an error, at [CostLimit].
+// rather than 2. Comprehensions nest at most two deep; the pattern of matches()
+// is a literal, and the text it is matched with at most 64 KiB; an evaluation
+// is cut off, as an error, at [CostLimit].
 package policy
