@@ -65,6 +65,7 @@ type Log struct {
 	closeErr  error
 	closing   chan struct{} // closed when Close begins
 	stopped   chan struct{} // closed when the committer has ended
+	filled    chan struct{} // closed when the names were read
 }
 
 var _ eventlog.Log = (*Log)(nil)
@@ -110,6 +111,8 @@ func open(ctx context.Context, dir string, o Options) (_ *Log, err error) {
 	if l.checkpoints, err = newCheckpoints(l); err != nil {
 		return nil, err
 	}
+	l.filled = make(chan struct{})
+	go l.fillBloom()
 	go l.commitLoop()
 	return l, nil
 }
@@ -144,6 +147,7 @@ func (l *Log) openFile(ctx context.Context) error {
 		return err
 	}
 	l.writer = w
+	l.names.seen = newBloom(w.last)
 	if err := l.names.load(conn, w.lookup); err != nil {
 		return err
 	}
@@ -190,6 +194,7 @@ func (l *Log) Close() error {
 		close(l.closing)
 		if l.stopped != nil {
 			<-l.stopped
+			<-l.filled
 			l.checkpoints.stop()
 		}
 		l.readers.close()

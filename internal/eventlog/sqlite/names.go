@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -31,18 +32,22 @@ const (
 // fresh and moving, and load finds them again from the events behind the mark.
 type names struct {
 	hash func(string) int64
+	seen *bloom // nil in a read-only log
 
 	mu     sync.RWMutex // readers look up while the committer adds
 	fresh  map[int64]int64
 	moving map[int64]int64
 
 	// The committer's own.
-	order    []int64 // slots of moving, sorted
+	order    []place // moving, sorted by slot
 	moved    int     // how many of order are in the table
 	movingTo int64   // the mark's value when moving is done
 	indexed  int64   // the mark's value
 	loaded   int64   // streams that began up to here are in fresh, moving or the table
 }
+
+// place is where a stream is found.
+type place struct{ slot, stream int64 }
 
 func newNames(hash func(string) int64) *names {
 	if hash == nil {
@@ -73,6 +78,9 @@ func (n *names) at(l *lookups, slot int64) (int64, bool, error) {
 	if stream, ok := n.inMemory(slot); ok {
 		return stream, true, nil
 	}
+	if n.seen.lacks(slot) {
+		return 0, false, nil
+	}
 	return stepInt(l.bySlot, slot)
 }
 
@@ -99,6 +107,9 @@ func (n *names) find(l *lookups, name string) (stream, slot int64, err error) {
 func (n *names) add(slot, stream int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.seen != nil {
+		n.seen.add(slot)
+	}
 	n.fresh[slot] = stream
 }
 
@@ -160,11 +171,11 @@ func (n *names) rotate(last int64, force bool) {
 	n.mu.Lock()
 	n.moving, n.fresh = n.fresh, map[int64]int64{}
 	n.mu.Unlock()
-	n.order = make([]int64, 0, len(n.moving))
-	for slot := range n.moving {
-		n.order = append(n.order, slot)
+	n.order = make([]place, 0, len(n.moving))
+	for slot, stream := range n.moving {
+		n.order = append(n.order, place{slot, stream})
 	}
-	slices.Sort(n.order)
+	slices.SortFunc(n.order, func(a, b place) int { return cmp.Compare(a.slot, b.slot) })
 	n.moved, n.movingTo = 0, last
 }
 
@@ -175,11 +186,11 @@ func (n *names) write(l *lookups, count int) (moved int, err error) {
 		return 0, nil
 	}
 	moved = min(n.moved+count, len(n.order))
-	for _, slot := range n.order[n.moved:moved] {
-		l.place.BindInt64(1, slot)
-		l.place.BindInt64(2, n.moving[slot])
+	for _, p := range n.order[n.moved:moved] {
+		l.place.BindInt64(1, p.slot)
+		l.place.BindInt64(2, p.stream)
 		if err := step(l.place); err != nil {
-			return 0, fmt.Errorf("indexing stream %d: %w", n.moving[slot], err)
+			return 0, fmt.Errorf("indexing stream %d: %w", p.stream, err)
 		}
 	}
 	if moved == len(n.order) {

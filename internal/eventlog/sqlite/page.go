@@ -83,12 +83,12 @@ func (f *filter) stream(s *zs.Stmt) bool {
 // page is a part of a read.
 type page struct {
 	records []eventlog.Recorded
-	scanned int64 // position, or revision in a stream, of the last row looked at
+	scanned int64 // position of the last row looked at
 	end     bool  // there was nothing more
 }
 
 // take reads rows off a bound statement until the page is full.
-func (r *reader) take(s *zs.Stmt, f *filter, types *typeTable, limit int) (p page, err error) {
+func (r *reader) take(s *zs.Stmt, f *filter, types *typeTable, backwards bool, limit int) (p page, err error) {
 	defer func() {
 		if rerr := s.Reset(); err == nil {
 			err = translate(rerr)
@@ -104,7 +104,12 @@ func (r *reader) take(s *zs.Stmt, f *filter, types *typeTable, limit int) (p pag
 			p.end = true
 			return p, nil
 		}
-		p.scanned = s.ColumnInt64(colPosition)
+		position := s.ColumnInt64(colPosition)
+		if rows > 0 && (position == p.scanned || (position < p.scanned) != backwards) {
+			// Without this a damaged page could lead a reader in circles.
+			return page{}, damaged("position %d comes after %d", position, p.scanned)
+		}
+		p.scanned = position
 		v, err := f.row(s, r.conn, types)
 		if err != nil {
 			return page{}, err
@@ -131,13 +136,13 @@ func (r *reader) whole(f *filter, types *typeTable, after eventlog.Position, bac
 	at := int64(min(after, math.MaxInt64))
 	if !backwards {
 		r.forward.BindInt64(1, at)
-		return r.take(r.forward, f, types, limit)
+		return r.take(r.forward, f, types, false, limit)
 	}
 	if at == 0 {
 		at = math.MaxInt64
 	}
 	r.backward.BindInt64(1, at)
-	return r.take(r.backward, f, types, limit)
+	return r.take(r.backward, f, types, true, limit)
 }
 
 // stream reads a page of one stream. Its records follow each other without
@@ -149,7 +154,7 @@ func (r *reader) stream(f *filter, types *typeTable, name string, id, from int64
 	}
 	s.BindInt64(1, id)
 	s.BindInt64(2, from)
-	p, err := r.take(s, f, types, limit)
+	p, err := r.take(s, f, types, backwards, limit)
 	if err != nil || len(p.records) == 0 {
 		return p, err
 	}
