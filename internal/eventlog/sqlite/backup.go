@@ -70,10 +70,10 @@ func (l *Log) copyTo(ctx context.Context, temp string, progress func(done, total
 		return err
 	}
 	defer l.readers.put(r)
-	if err := exec(r.conn, "BEGIN"); err != nil {
+	if err := execute(r.conn, "BEGIN"); err != nil {
 		return err
 	}
-	defer func() { _ = exec(r.conn, "COMMIT") }() // it only read
+	defer func() { _ = execute(r.conn, "COMMIT") }() // it only read
 	if _, err := queryInt(r.conn, "SELECT max(position) FROM event"); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func openConn(uri string, flags zs.OpenFlags, pragmas ...string) (*zs.Conn, erro
 	}
 	conn.SetBusyTimeout(busyTimeout)
 	for _, p := range pragmas {
-		if err := exec(conn, "PRAGMA "+p); err != nil {
+		if err := execute(conn, "PRAGMA "+p); err != nil {
 			_ = conn.Close()
 			return nil, fmt.Errorf("setting %s: %w", p, err)
 		}
@@ -52,7 +52,7 @@ func openWriter(path string, o Options) (*zs.Conn, error) {
 		"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", walTruncate))
 }
 
-func exec(conn *zs.Conn, query string) error {
+func execute(conn *zs.Conn, query string) error {
 	return translate(sqlitex.ExecuteTransient(conn, query, nil))
 }
 

@@ -151,7 +151,7 @@ func (l *Log) openFile(ctx context.Context) error {
 	if err := l.names.load(conn, w.lookup); err != nil {
 		return err
 	}
-	if err := exec(conn, "UPDATE mark SET value=0 WHERE name='clean'"); err != nil {
+	if err := execute(conn, "UPDATE mark SET value=0 WHERE name='clean'"); err != nil {
 		return err
 	}
 	return syncPath(l.dir) // the -wal file's entry

@@ -62,7 +62,7 @@ func create(dir, path string, o Options) (err error) {
 	if err != nil {
 		return translate(err)
 	}
-	if err = exec(conn, fmt.Sprintf("PRAGMA page_size=%d", pageSize)); err == nil {
+	if err = execute(conn, fmt.Sprintf("PRAGMA page_size=%d", pageSize)); err == nil {
 		script := fmt.Sprintf("%s PRAGMA application_id=%d; PRAGMA user_version=%d;", schema, applicationID, formatVersion)
 		err = sqlitex.ExecuteScript(conn, script, nil) // in one transaction
 	}
