@@ -34,11 +34,11 @@ type Gate interface {
 
 // Denial is an attempt that was refused for want of a right.
 type Denial struct {
-	Workspace  domain.WorkspaceID // of the caller; "" when the operator's token was used
 	Caller     Caller
-	Operation  string // operationId
-	Permission string // what was missing, as the specification names it
-	RequestID  string
+	Method     string
+	Path       string            // the operation's template
+	Code       string            // as in the problem
+	Permission domain.Permission // what was missing, where that is a permission
 }
 
 // Trail records denied attempts. It must not block for long; the refusal is
@@ -61,7 +61,7 @@ func (s *Server) authenticate(r *http.Request, c *call) error {
 	if errors.Is(err, ErrUnknownToken) {
 		return s.unauthenticated(r)
 	}
-	c.caller = caller
+	c.caller, c.token = caller, token
 	return err
 }
 
@@ -91,7 +91,7 @@ func (s *Server) authorize(r *http.Request, c *call) error {
 	operator := c.caller.Actor.Kind == domain.KindOperator
 	if c.op.workspace && (operator != rule.operator || !operator) {
 		if string(c.caller.Workspace) != mux.Vars(r)["ws"] {
-			s.denied(r, c, "another workspace")
+			s.denied(r.Context(), c, errNotFound)
 			return errNotFound
 		}
 	}
@@ -111,10 +111,12 @@ func (s *Server) checkPermissions(r *http.Request, c *call) error {
 		if err != nil {
 			return err
 		}
-		c.held = c.held || held
+		if held {
+			c.held = append(c.held, p)
+		}
 	}
 	switch {
-	case c.held, rule.requester && !rule.both:
+	case len(c.held) > 0, rule.requester && !rule.both:
 		return nil
 	case rule.self && !c.op.named():
 		return nil // the handler knows whose thing it is
@@ -129,11 +131,12 @@ func (o *operation) named() bool { return strings.Contains(o.template, "/members
 
 // forbid records the attempt and answers the refusal that names what is missing.
 func (s *Server) forbid(r *http.Request, c *call) error {
-	s.denied(r, c, c.op.rule.text)
-	return permissionDenied(c.op.rule)
+	err := permissionDenied(c.op.rule)
+	s.denied(r.Context(), c, err)
+	return err
 }
 
-func permissionDenied(r rule) error {
+func permissionDenied(r rule) *domain.Error {
 	switch {
 	case r.operator:
 		return domain.Refuse(domain.Forbidden, "permission_denied", "Only the operator may make this call.").With("permission", "operator")
@@ -144,10 +147,18 @@ func permissionDenied(r rule) error {
 		With("permission", string(r.permissions[0]))
 }
 
-func (s *Server) denied(r *http.Request, c *call, missing string) {
+// denied records an attempt that was refused for want of a right.
+func (s *Server) denied(ctx context.Context, c *call, err *domain.Error) {
+	if c.recorded || c.caller.Actor == (domain.Actor{}) {
+		return
+	}
+	c.recorded = true
 	s.metrics.denied.Inc()
-	d := Denial{Workspace: c.caller.Workspace, Caller: c.caller, Operation: c.op.id, Permission: missing, RequestID: c.id}
-	if err := s.trail.Denied(r.Context(), d); err != nil {
+	d := Denial{Caller: c.caller, Method: c.op.method, Path: c.op.template, Code: err.Code}
+	if len(c.op.rule.permissions) > 0 {
+		d.Permission = c.op.rule.permissions[0]
+	}
+	if err := s.trail.Denied(ctx, d); err != nil {
 		s.log.Error("a denied attempt could not be recorded", "request_id", c.id, "operation", c.op.id, "error", err)
 	}
 }

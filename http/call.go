@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/clawoffice/ledger/domain"
@@ -11,15 +12,20 @@ import (
 // call is what the server knows of one request. One is made per request and
 // carried in its context; handlers read it through the functions below.
 type call struct {
-	id       string // request id
-	op       *operation
-	caller   Caller
-	held     bool // holds one of the permissions that the operation names
-	body     []byte
-	code     string // of the problem, for the log
-	release  func() // gives back the place among the requests in flight; may be called twice
-	released bool
-	base     context.Context // of the connection, without the time limit of a request
+	id        string // request id
+	op        *operation
+	caller    Caller
+	token     string
+	held      []domain.Permission // those the operation names that the caller holds
+	path      string
+	key       string // Idempotency-Key
+	body      []byte
+	code      string // of the problem, for the log
+	recorded  bool   // a denial of this call was recorded
+	concealed bool   // the answer not_found hides a missing right
+	release   func() // gives back the place among the requests in flight; may be called twice
+	released  bool
+	base      context.Context // of the connection, without the time limit of a request
 
 	http.ResponseWriter
 	status  int
@@ -72,6 +78,9 @@ func (c *call) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (c *call) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
+// holds reports whether the caller holds a permission that the operation names.
+func (c *call) holds(p domain.Permission) bool { return slices.Contains(c.held, p) }
+
 // CallerFrom answers who made the request that ctx belongs to. It is the zero
 // Caller where the operation needs no token.
 func CallerFrom(ctx context.Context) Caller { return callOf(ctx).caller }
@@ -82,7 +91,7 @@ func RequestIDFrom(ctx context.Context) string { return callOf(ctx).id }
 // BodyFrom answers the request's body exactly as it was sent. It must not be changed.
 func BodyFrom(ctx context.Context) []byte { return callOf(ctx).body }
 
-// Requested refuses the request unless the operation's rule lets the caller
+// requesterOnly refuses the request unless the operation's rule lets the caller
 // touch a thing that by requested. A caller without the right to see the thing
 // at all is told that there is none.
 func requesterOnly(ctx context.Context, by domain.Actor) error {
@@ -93,8 +102,9 @@ func requesterOnly(ctx context.Context, by domain.Actor) error {
 		return nil // the permission was checked on the way in
 	case c.op.rule.both:
 		return domain.Refuse(domain.Forbidden, "not_requester", "Only the actor that requested this execution may do this.")
-	case mine || c.held:
+	case mine || len(c.held) > 0:
 		return nil
 	}
+	c.concealed = true
 	return errNotFound
 }

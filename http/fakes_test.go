@@ -80,7 +80,7 @@ const (
 	operatorToken = "clwop_operator"
 )
 
-func fakeConfig() (Config, *fakeGate, *fakeTrail, *fakeHandlers) {
+func fakeConfig() (wiring, *fakeGate, *fakeTrail, *fakeHandlers) {
 	agent := Caller{"acme", domain.AgentActor("ag_1"), "tk_agent"}
 	owner := Caller{"acme", domain.MemberActor("mb_1"), "tk_owner"}
 	everything, _ := domain.BuiltinRole(domain.RoleOwner)
@@ -90,13 +90,13 @@ func fakeConfig() (Config, *fakeGate, *fakeTrail, *fakeHandlers) {
 		holds: map[domain.Actor][]domain.Permission{agent.Actor: {domain.ExecutionRequest}, owner.Actor: everything},
 	}
 	trail, handlers := &fakeTrail{}, &fakeHandlers{}
-	return Config{Handlers: handlers, Gate: gate, Trail: trail, Keys: func() []byte { return []byte(`{"keys":[]}`) }}, gate, trail, handlers
+	return wiring{handlers: handlers, gate: gate, trail: trail, keys: func() []byte { return []byte(`{"keys":[]}`) }}, gate, trail, handlers
 }
 
 func newFakeServer(t testing.TB) (*Server, *fakeGate, *fakeTrail, *fakeHandlers) {
 	t.Helper()
 	config, gate, trail, handlers := fakeConfig()
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}

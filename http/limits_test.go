@@ -33,7 +33,7 @@ func TestRateLimits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				config, _, _, _ := fakeConfig()
 				config.Limits = tt.limits
-				s, err := New(config)
+				s, err := newServer(config)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -65,7 +65,7 @@ func TestRateLimits(t *testing.T) {
 func TestFloodLeavesRoom(t *testing.T) {
 	config, _, _, handlers := fakeConfig()
 	config.Limits = Limits{InFlight: 8}
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestFloodLeavesRoom(t *testing.T) {
 func TestOverload(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	config.Limits = Limits{InFlight: 1}
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestOverload(t *testing.T) {
 func TestBodiesTogetherAreBounded(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	config.Limits = Limits{BodyBytes: 1000}
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}

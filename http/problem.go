@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clawoffice/ledger/commands"
 	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/projections"
 )
 
 // The refusals this package makes itself. Each is a row of codes below.
@@ -19,10 +21,17 @@ var (
 	errNoRoute         = domain.Refuse(domain.NotFound, "no_such_path", "No operation has this path. See /docs.")
 	errMethod          = domain.Refuse(domain.Invalid, "method_not_allowed", "This path has no such method. See /docs.")
 	errOverloaded      = domain.Refuse(domain.Unavailable, "overloaded", "The service has too much to do. Try again in a second.")
-	errStopping        = domain.Refuse(domain.Unavailable, "stopping", "This replica is stopping. Try again.")
+	errStale           = domain.Refuse(domain.Unavailable, "stale_model", "This replica's view of who may do what is not up to date. Try again.")
+	errBusy            = domain.Refuse(domain.Unavailable, "overloaded", "Too many commands wait for this already. Try again in a second.")
+	errLedger          = domain.Refuse(domain.Unavailable, "ledger_unavailable", "The log can't be written or read now; nothing was done. Try again.")
+	errOutcome         = domain.Refuse(domain.Unavailable, "outcome_unknown",
+		"Whether this was recorded is not known. Repeat the call with the same Idempotency-Key to find out.")
+	errIntegrity  = domain.Refuse(domain.Unavailable, "integrity", "The log holds a record here that this service did not write. Nothing is decided from it; an operator must run verify.")
+	errCatchingUp = domain.Refuse(domain.Unavailable, "catching_up", "This replica still reads the log. Try again.")
+	errStopping   = domain.Refuse(domain.Unavailable, "stopping", "This replica is stopping. Try again.")
 )
 
-// ErrRateLimited is the refusal of a caller that sent too much.
+// errRateLimited is the refusal of a caller that sent too much.
 var errRateLimited = domain.Refuse(domain.Throttled, "rate_limited", "Too many requests. Wait as Retry-After says.")
 
 // A codeRow says what a problem code means over HTTP where its kind alone does not.
@@ -46,6 +55,7 @@ func codeRows() map[string]codeRow {
 		"ledger_unavailable":     {http.StatusServiceUnavailable, "The log can't be written", 2},
 		"stale_model":            {http.StatusServiceUnavailable, "Rights are not up to date", 1},
 		"outcome_unknown":        {http.StatusGatewayTimeout, "Outcome unknown", 1},
+		"integrity":              {http.StatusInternalServerError, "The log fails its check", 0},
 		"internal":               {http.StatusInternalServerError, "Internal error", 0},
 	}
 }
@@ -101,11 +111,22 @@ func refusal(err error) (*domain.Error, []fieldError, bool) {
 		return domain.Refuse(domain.Invalid, wrong.code, "%s", wrong.detail), wrong.places, false
 	case errors.As(err, &refused):
 		return refused, nil, false
+	case errors.Is(err, commands.ErrBusy):
+		return errBusy, nil, false
+	case errors.Is(err, commands.ErrUnavailable):
+		return errLedger, nil, false
+	case errors.Is(err, commands.ErrIntegrity):
+		return errIntegrity, nil, true
+	case errors.Is(err, commands.ErrOutcomeUnknown):
+		return errOutcome, nil, false
+	case errors.Is(err, projections.ErrNotReady), errors.Is(err, projections.ErrBehind):
+		return errCatchingUp, nil, false
+	case errors.Is(err, projections.ErrStopped):
+		return errCatchingUp, nil, true
 	case errors.As(err, &tooLarge):
 		return domain.Refuse(domain.Invalid, "body_too_large", "The body is larger than %d bytes, which is the most this call takes.", tooLarge.Limit), nil, false
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return domain.Refuse(domain.Unavailable, "outcome_unknown",
-			"The call did not end in time. It may have been done: repeat it with the same Idempotency-Key to know."), nil, false
+		return errOutcome, nil, false
 	}
 	return domain.Refuse(domain.Unavailable, "internal",
 		"Something went wrong here; nothing was granted. Give the request_id to whoever runs this service."), nil, true

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/http/api"
 )
 
@@ -94,6 +95,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if c.status != 0 {
 		s.log.Debug("answer broke off", "request_id", c.id, "operation", c.operationID(), "error", err)
 		return
+	}
+	// What only the thing itself could tell was refused for want of a right is
+	// recorded like what was refused at the door.
+	if refused, _, _ := refusal(err); c.op != nil && (refused.Kind == domain.Forbidden || c.concealed) {
+		s.denied(r.Context(), c, refused)
 	}
 	s.problems.write(w, c, err)
 }

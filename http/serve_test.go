@@ -58,7 +58,7 @@ func TestPlainHTTPOnlyOnLoopback(t *testing.T) {
 	for _, insecure := range []bool{false, true} {
 		config, _, _, _ := fakeConfig()
 		config.Insecure = insecure
-		s, err := New(config)
+		s, err := newServer(config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestTLS(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	var roots *x509.CertPool
 	config.CertFile, config.KeyFile, roots = writePair(t, dir, 1)
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestTLS(t *testing.T) {
 func TestCertificateMustBeReadable(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	config.CertFile, config.KeyFile = "/nowhere/tls.crt", "/nowhere/tls.key"
-	if _, err := New(config); !errors.Is(err, os.ErrNotExist) {
+	if _, err := newServer(config); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -240,9 +240,9 @@ func TestEventStream(t *testing.T) {
 	config, _, _, handlers := fakeConfig()
 	batches := make(chan []message, 1)
 	h := &streamHandlers{fakeHandlers: handlers}
-	config.Handlers, config.Timeout = h, time.Millisecond // a stream outlives the time of a request
+	config.handlers, config.Timeout = h, time.Millisecond // a stream outlives the time of a request
 	config.Limits = Limits{StreamsPerWorkspace: 1, InFlight: 1}
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,8 +288,8 @@ func TestEventStream(t *testing.T) {
 func TestEventStreamEndsWithTheRight(t *testing.T) {
 	config, _, _, handlers := fakeConfig()
 	h := &streamHandlers{fakeHandlers: handlers}
-	config.Handlers = h
-	s, err := New(config)
+	config.handlers = h
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,18 +15,35 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/clawoffice/ledger/commands"
+	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/http/api"
+	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/directory"
 )
 
 // Config says what a Server serves and how. Fields without a word on their
 // default must be set.
 type Config struct {
-	Handlers api.StrictServerInterface
-	Gate     Gate
-	Trail    Trail
-	Keys     func() []byte           // the JWK set
-	Parts    func() []Part           // what /readyz shows; none by default
-	Pages    map[string]http.Handler // further handlers by path prefix, such as "/console/"; none by default
+	Service   *commands.Service
+	Models    *projections.Models // runs Access and Directory
+	Access    *access.Model
+	Directory *directory.Model
+	TokenHash func(token string) (domain.Digest, bool) // false for what has not the form of a token
+	Operator  func(token string) bool                  // in constant time
+	Keys      func() []byte                            // the JWK set
+	Shared    bool                                     // other replicas write to the log
+	Now       func() time.Time                         // time.Now by default
+
+	Options
+}
+
+// Options are the parts of Config that have to do with HTTP alone. Their zero
+// value serves plain HTTP on loopback, and logs and traces nothing.
+type Options struct {
+	Parts func() []Part           // what /readyz shows; none by default
+	Pages map[string]http.Handler // further handlers by path prefix, such as "/console/"; none by default
 
 	Limits   Limits
 	Timeout  time.Duration // of one request but a stream; 30 s
@@ -37,6 +54,15 @@ type Config struct {
 	Registry *prometheus.Registry // a new one by default
 	Tracer   trace.TracerProvider // none by default
 	Logger   *slog.Logger         // discards by default
+}
+
+// wiring is what a Server is made of inside.
+type wiring struct {
+	handlers api.StrictServerInterface
+	gate     Gate
+	trail    Trail
+	keys     func() []byte
+	Options
 }
 
 // Server is the HTTP side of one replica. Make it with New, run it with Serve,
@@ -69,10 +95,22 @@ type Server struct {
 // New makes a Server. It reads the specification and fails when the generated
 // code does not belong to it, or when the certificate can't be read.
 func New(c Config) (*Server, error) {
-	if c.Handlers == nil || c.Gate == nil || c.Trail == nil || c.Keys == nil {
-		return nil, errors.New("http: Config needs Handlers, Gate, Trail and Keys")
+	if c.Service == nil || c.Models == nil || c.Access == nil || c.Directory == nil || c.TokenHash == nil || c.Operator == nil || c.Keys == nil {
+		return nil, errors.New("http: Config needs Service, Models, Access, Directory, TokenHash, Operator and Keys")
 	}
-	s := &Server{gate: c.Gate, trail: c.Trail, keys: c.Keys, parts: c.Parts, timeout: or(c.Timeout, 30*time.Second),
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, shared: c.Shared, now: now}
+	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, now: now}
+	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, Options: c.Options})
+	h.server = s
+	return s, err
+}
+
+func newServer(c wiring) (*Server, error) {
+	s := &Server{gate: c.gate, trail: c.trail, keys: c.keys, parts: c.Parts, timeout: or(c.Timeout, 30*time.Second),
 		insecure: c.Insecure, limits: newLimiter(c.Limits), registry: c.Registry, tracing: newTracing(c.Tracer),
 		log: c.Logger, scans: newScanPool(), fixed: newFixedHeaders(), stopping: make(chan struct{})}
 	s.defaults()
@@ -107,7 +145,7 @@ func (s *Server) defaults() {
 }
 
 // route reads the specification and mounts everything.
-func (s *Server) route(c Config) error {
+func (s *Server) route(c wiring) error {
 	doc, err := loadSpec()
 	if err != nil {
 		return err
@@ -119,7 +157,7 @@ func (s *Server) route(c Config) error {
 	for _, op := range ops {
 		op.metrics = s.metrics.route(op.id)
 	}
-	routes, err := s.generatedRoutes(ops, c.Handlers)
+	routes, err := s.generatedRoutes(ops, c.handlers)
 	if err != nil {
 		return err
 	}
@@ -206,7 +244,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // ServeHTTP answers one request, whatever becomes of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{ResponseWriter: w, started: time.Now(), id: requestID(r), base: r.Context()}
+	c := &call{ResponseWriter: w, started: time.Now(), id: requestID(r), base: r.Context(), path: r.URL.Path, key: r.Header.Get("Idempotency-Key")}
 	s.setHeaders(w.Header(), c, r)
 	if !take(&s.limits.inFlight, 1, int64(s.limits.InFlight)) {
 		s.problems.write(c, c, errOverloaded)

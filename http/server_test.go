@@ -184,7 +184,7 @@ func TestPanicIsInternal(t *testing.T) {
 	config, _, _, handlers := fakeConfig()
 	var logged bytes.Buffer
 	config.Logger = slog.New(slog.NewTextHandler(&logged, nil))
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestLogsHoldNoContent(t *testing.T) {
 	config, _, _, handlers := fakeConfig()
 	var logged bytes.Buffer
 	config.Logger = slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestServicePages(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	ready := false
 	config.Parts = func() []Part { return []Part{{Name: "event log", Ready: ready, Reason: "catching up"}} }
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestTracing(t *testing.T) {
 	config, _, _, _ := fakeConfig()
 	recorder := tracetest.NewSpanRecorder()
 	config.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	s, err := New(config)
+	s, err := newServer(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1151,9 +1151,6 @@ type InvitationAccepted struct {
 	// Example: clw_…
 	Token SecretToken `json:"token,omitempty,omitzero"`
 
-	// TokenID An id this service gave.
-	TokenID ID `json:"token_id,omitempty,omitzero"`
-
 	// Workspace Lower-case letters and digits with single hyphens between, a letter first.
 	//
 	// Example: acme
@@ -1328,9 +1325,6 @@ type OwnerCreated struct {
 	//
 	// Example: clw_…
 	Token SecretToken `json:"token,omitempty,omitzero"`
-
-	// TokenID An id this service gave.
-	TokenID ID `json:"token_id,omitempty,omitzero"`
 }
 
 // OwnerInput defines model for OwnerInput.
