@@ -23,8 +23,8 @@ func Zone(name string) (*time.Location, error) {
 //
 // The windows of a kind follow each other without gap or overlap. An hour
 // begins at the full hour of the zone's clock and is an hour of real time,
-// so that the hour a clock repeats makes two windows; only where a clock
-// shifts by part of an hour is the one before the shift shorter. A day begins
+// so that the hour a clock repeats makes two windows; only at a shift by part
+// of an hour is there a shorter one. A day begins
 // at the first instant whose local date is that day's or a later one: at 01:00
 // where the clock skips midnight, at the first of two midnights where it
 // repeats one. So days have 23 to 25 hours, and a date that a zone skipped
