@@ -57,7 +57,8 @@ type CreateWorkspace struct {
 	OwnerEmail, OwnerName string // no address: no owner yet
 }
 
-// Secret is something shown once: on the first answer, never on a repeat.
+// Secret is something shown once: with the events that made it, never on a
+// repeat, however late (the stream then answers without events).
 type Secret struct {
 	Token string
 	Shown bool
@@ -98,7 +99,7 @@ func (s *Service) CreateWorkspace(ctx context.Context, c Call, in CreateWorkspac
 		return cmd
 	}, contents...)
 	out.Receipt, out.State = r.Receipt, r.State
-	if r.Replayed {
+	if len(r.Events) == 0 || r.Replayed {
 		out.Token = Secret{}
 	}
 	return out, err
@@ -155,7 +156,7 @@ func (s *Service) InviteMember(ctx context.Context, c Call, email, name string, 
 		return workspace.InviteMember{Person: person, Roles: roles, InvitationHash: hash, ExpiresAt: at.Add(invitationLife), By: c.Actor, At: at}
 	}, content)
 	out := MemberInvited{Receipt: r.Receipt, Member: person.Member, Token: Secret{Token: token, Shown: true}, ExpiresAt: r.At.Add(invitationLife)}
-	if r.Replayed {
+	if len(r.Events) == 0 || r.Replayed {
 		out.Token = Secret{}
 	}
 	return out, err
@@ -193,7 +194,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, invitation, key string, 
 			Token: workspace.Token{ID: domain.CredentialID(s.secret.DeriveID("tk_", c.ID, 0)), Name: "first token", Hash: tokenHash}}
 	})
 	out.Receipt = r.Receipt
-	if !r.Replayed {
+	if len(r.Events) > 0 && !r.Replayed {
 		out.Token = Secret{Token: token, Shown: true}
 	}
 	return out, err
@@ -255,11 +256,11 @@ type TokenIssued struct {
 func (s *Service) IssueToken(ctx context.Context, c Call, actor domain.Actor, name string, expiresAt *time.Time) (TokenIssued, error) {
 	token, hash := ledgercrypto.NewToken(ledgercrypto.CredentialToken)
 	out := TokenIssued{ID: domain.CredentialID(s.secret.DeriveID("tk_", c.ID, 0))}
-	receipt, err := s.onWorkspace(ctx, c, func(at time.Time) workspace.Command {
+	r, err := s.workspaces.Do(ctx, ledger.WorkspaceStream(c.Workspace), c, func(at time.Time) workspace.Command {
 		return workspace.IssueToken{Actor: actor, By: c.Actor, At: at,
 			Token: workspace.Token{ID: out.ID, Name: name, Hash: hash, ExpiresAt: expiresAt}}
 	})
-	if out.Receipt = receipt; !receipt.Replayed {
+	if out.Receipt = r.Receipt; len(r.Events) > 0 && !r.Replayed {
 		out.Token = Secret{Token: token, Shown: true}
 	}
 	return out, err
