@@ -26,12 +26,10 @@ func (l *Log) Append(ctx context.Context, stream string, expected int64, events 
 }
 
 func (l *Log) refuseWrite() error {
-	select {
-	case <-l.closing:
+	if isClosed(l.closing) {
 		return errClosed()
-	default:
-		return fmt.Errorf("%w: the log in %s was opened for reading only", eventlog.ErrUnavailable, l.dir)
 	}
+	return fmt.Errorf("%w: the log in %s was opened for reading only", eventlog.ErrUnavailable, l.dir)
 }
 
 // validate refuses what the contract refuses, and answers the batch's size.

@@ -81,11 +81,11 @@ func (l *Log) copyTo(ctx context.Context, temp string, progress func(done, total
 	if err != nil {
 		return err
 	}
-	err = copyPages(ctx, to, r.conn, progress)
+	err = l.copyPages(ctx, to, r.conn, progress)
 	return translate(errors.Join(err, to.Close()))
 }
 
-func copyPages(ctx context.Context, to, from *zs.Conn, progress func(done, total int)) error {
+func (l *Log) copyPages(ctx context.Context, to, from *zs.Conn, progress func(done, total int)) error {
 	b, err := zs.NewBackup(to, "", from, "")
 	if err != nil {
 		return err
@@ -94,6 +94,9 @@ func copyPages(ctx context.Context, to, from *zs.Conn, progress func(done, total
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if isClosed(l.closing) {
+			return errClosed()
 		}
 		if more, err = b.Step(backupStep); err != nil {
 			return err

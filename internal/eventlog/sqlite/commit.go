@@ -134,6 +134,7 @@ func (l *Log) gather(group []*request, r *request) (_ []*request, alone *request
 func (l *Log) commitGroup(group []*request) {
 	w := l.writer
 	var bytes int64
+	w.names.rotate(w.last, false)
 	err := w.transaction(func() error {
 		for _, r := range group {
 			var err error
@@ -141,7 +142,6 @@ func (l *Log) commitGroup(group []*request) {
 				return err
 			}
 		}
-		w.names.rotate(w.tx.lastBefore, false)
 		var err error
 		w.tx.moved, err = w.names.write(w.lookup, 64+2*len(w.tx.slots))
 		return translate(err)

@@ -20,10 +20,14 @@ func closedLog(t testing.TB, n int) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var batch []eventlog.Event
 	for i := range n {
-		e := one(uint64(i))
-		e[0].Data = fmt.Appendf(nil, "canary %06d %0400d", i, i)
-		mustAppend(t, l, fmt.Sprint("acme/a-", i/3), int64(i%3)-1, e)
+		e := one(uint64(i))[0]
+		e.Data = fmt.Appendf(nil, "canary %06d %0400d", i, i)
+		if batch = append(batch, e); len(batch) == 3 {
+			mustAppend(t, l, fmt.Sprint("acme/a-", i/3), eventlog.NoStream, batch)
+			batch = nil
+		}
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

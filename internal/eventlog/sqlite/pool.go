@@ -58,10 +58,8 @@ func (p *pool) get(ctx context.Context) (*reader, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	select {
-	case <-p.log.closing:
+	if isClosed(p.log.closing) {
 		return nil, errClosed()
-	default:
 	}
 	select {
 	case p.slots <- struct{}{}:
