@@ -46,6 +46,7 @@ func (s State) deleted(e Deleted) State {
 	if old, ok := s.Budgets.Get(e.Budget); ok {
 		s.Index = unindexed(s.Index, old.Spec.Scope.key(), e.Budget)
 		s.Budgets = s.Budgets.Delete(e.Budget)
+		s = s.withCount(old.Slot, Count{})
 	}
 	return s
 }
