@@ -146,9 +146,9 @@ func (h *handlers) OpenEvents(ctx context.Context, r api.OpenEventsRequestObject
 	}
 	out := api.OpenedEvents{Items: []api.OpenedEvent{}}
 	for _, o := range opened {
-		status := api.Opened
+		status := api.OpenedEventStatusOpened
 		if o.Erased {
-			status = api.Erased
+			status = api.OpenedEventStatusErased
 		}
 		out.Items = append(out.Items, api.OpenedEvent{ID: o.ID, Status: status, Type: o.Type, Payload: o.Payload})
 	}

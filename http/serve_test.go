@@ -26,17 +26,24 @@ import (
 // start serves s on loopback and answers the address and the result of Serve.
 func start(t *testing.T, s *Server) (string, chan error) {
 	t.Helper()
+	addr, done := startIn(t, s)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx)
+	})
+	return addr, done
+}
+
+// startIn is start for a caller that stops the server itself.
+func startIn(t testing.TB, s *Server) (string, chan error) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		_ = s.Shutdown(ctx)
-	})
 	return l.Addr().String(), done
 }
 

@@ -74,22 +74,22 @@ func (e ApprovalDecisionDecision) Valid() bool {
 
 // Defines values for ApprovalRequirementRisk.
 const (
-	Critical ApprovalRequirementRisk = "critical"
-	High     ApprovalRequirementRisk = "high"
-	Low      ApprovalRequirementRisk = "low"
-	Medium   ApprovalRequirementRisk = "medium"
+	ApprovalRequirementRiskCritical ApprovalRequirementRisk = "critical"
+	ApprovalRequirementRiskHigh     ApprovalRequirementRisk = "high"
+	ApprovalRequirementRiskLow      ApprovalRequirementRisk = "low"
+	ApprovalRequirementRiskMedium   ApprovalRequirementRisk = "medium"
 )
 
 // Valid indicates whether the value is a known member of the ApprovalRequirementRisk enum.
 func (e ApprovalRequirementRisk) Valid() bool {
 	switch e {
-	case Critical:
+	case ApprovalRequirementRiskCritical:
 		return true
-	case High:
+	case ApprovalRequirementRiskHigh:
 		return true
-	case Low:
+	case ApprovalRequirementRiskLow:
 		return true
-	case Medium:
+	case ApprovalRequirementRiskMedium:
 		return true
 	default:
 		return false
@@ -212,19 +212,19 @@ func (e ExecutionStatus) Valid() bool {
 
 // Defines values for HealthStatus.
 const (
-	Alive    HealthStatus = "alive"
-	NotReady HealthStatus = "not_ready"
-	Ready    HealthStatus = "ready"
+	HealthStatusAlive    HealthStatus = "alive"
+	HealthStatusNotReady HealthStatus = "not_ready"
+	HealthStatusReady    HealthStatus = "ready"
 )
 
 // Valid indicates whether the value is a known member of the HealthStatus enum.
 func (e HealthStatus) Valid() bool {
 	switch e {
-	case Alive:
+	case HealthStatusAlive:
 		return true
-	case NotReady:
+	case HealthStatusNotReady:
 		return true
-	case Ready:
+	case HealthStatusReady:
 		return true
 	default:
 		return false
@@ -254,19 +254,16 @@ func (e MemberStatus) Valid() bool {
 
 // Defines values for OpenedEventStatus.
 const (
-	Erased   OpenedEventStatus = "erased"
-	NotFound OpenedEventStatus = "not_found"
-	Opened   OpenedEventStatus = "opened"
+	OpenedEventStatusErased OpenedEventStatus = "erased"
+	OpenedEventStatusOpened OpenedEventStatus = "opened"
 )
 
 // Valid indicates whether the value is a known member of the OpenedEventStatus enum.
 func (e OpenedEventStatus) Valid() bool {
 	switch e {
-	case Erased:
+	case OpenedEventStatusErased:
 		return true
-	case NotFound:
-		return true
-	case Opened:
+	case OpenedEventStatusOpened:
 		return true
 	default:
 		return false
@@ -347,13 +344,13 @@ func (e PromptFailedStatus) Valid() bool {
 
 // Defines values for ScopeWorkspace.
 const (
-	True ScopeWorkspace = true
+	ScopeWorkspaceTrue ScopeWorkspace = true
 )
 
 // Valid indicates whether the value is a known member of the ScopeWorkspace enum.
 func (e ScopeWorkspace) Valid() bool {
 	switch e {
-	case True:
+	case ScopeWorkspaceTrue:
 		return true
 	default:
 		return false
@@ -362,25 +359,25 @@ func (e ScopeWorkspace) Valid() bool {
 
 // Defines values for UsageLineAmount.
 const (
-	Calls        UsageLineAmount = "calls"
-	CostMicros   UsageLineAmount = "cost_micros"
-	OutputTokens UsageLineAmount = "output_tokens"
-	PromptTokens UsageLineAmount = "prompt_tokens"
-	TotalTokens  UsageLineAmount = "total_tokens"
+	UsageLineAmountCalls        UsageLineAmount = "calls"
+	UsageLineAmountCostMicros   UsageLineAmount = "cost_micros"
+	UsageLineAmountOutputTokens UsageLineAmount = "output_tokens"
+	UsageLineAmountPromptTokens UsageLineAmount = "prompt_tokens"
+	UsageLineAmountTotalTokens  UsageLineAmount = "total_tokens"
 )
 
 // Valid indicates whether the value is a known member of the UsageLineAmount enum.
 func (e UsageLineAmount) Valid() bool {
 	switch e {
-	case Calls:
+	case UsageLineAmountCalls:
 		return true
-	case CostMicros:
+	case UsageLineAmountCostMicros:
 		return true
-	case OutputTokens:
+	case UsageLineAmountOutputTokens:
 		return true
-	case PromptTokens:
+	case UsageLineAmountPromptTokens:
 		return true
-	case TotalTokens:
+	case UsageLineAmountTotalTokens:
 		return true
 	default:
 		return false
@@ -407,25 +404,25 @@ func (e VoteDecision) Valid() bool {
 
 // Defines values for Window.
 const (
-	Day   Window = "day"
-	Hour  Window = "hour"
-	Month Window = "month"
-	Total Window = "total"
-	Week  Window = "week"
+	WindowDay   Window = "day"
+	WindowHour  Window = "hour"
+	WindowMonth Window = "month"
+	WindowTotal Window = "total"
+	WindowWeek  Window = "week"
 )
 
 // Valid indicates whether the value is a known member of the Window enum.
 func (e Window) Valid() bool {
 	switch e {
-	case Day:
+	case WindowDay:
 		return true
-	case Hour:
+	case WindowHour:
 		return true
-	case Month:
+	case WindowMonth:
 		return true
-	case Total:
+	case WindowTotal:
 		return true
-	case Week:
+	case WindowWeek:
 		return true
 	default:
 		return false
@@ -2134,7 +2131,7 @@ type ListEventsParams struct {
 	// Stream Only this stream of the workspace, such as execution-ex_….
 	Stream StreamParam `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
 
-	// Type Only this type, or all that begin so when it ends in a dot, such as budget.
+	// Type Only this type, such as execution.requested.v1.
 	Type TypeParam `form:"type,omitempty" json:"type,omitempty,omitzero"`
 }
 
@@ -2146,7 +2143,7 @@ type StreamEventsParams struct {
 	// Stream Only this stream of the workspace, such as execution-ex_….
 	Stream StreamParam `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
 
-	// Type Only this type, or all that begin so when it ends in a dot, such as budget.
+	// Type Only this type, such as execution.requested.v1.
 	Type TypeParam `form:"type,omitempty" json:"type,omitempty,omitzero"`
 
 	// LastEventID The position of the last record received.

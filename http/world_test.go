@@ -1,0 +1,238 @@
+package http
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clawoffice/ledger/commands"
+	ledgercrypto "github.com/clawoffice/ledger/crypto"
+	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/workspace"
+	"github.com/clawoffice/ledger/internal/ledger"
+	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
+	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/directory"
+)
+
+// The adapters below join the parts as the program does.
+
+type rulesOf struct{ model *access.Model }
+
+func (r rulesOf) Rules(ws domain.WorkspaceID) (workspace.State, *policy.Evaluator, bool, error) {
+	w, ok := r.model.Workspace(ws)
+	if !ok {
+		return workspace.State{}, nil, false, nil
+	}
+	rules, err := w.Evaluator()
+	return w.Access(), rules, true, err
+}
+
+func (r rulesOf) Invited(hash domain.Digest) (domain.WorkspaceID, bool) {
+	w, _, ok := r.model.Invitation(hash)
+	if !ok {
+		return "", false
+	}
+	return w.ID(), true
+}
+
+type permitsOf struct{ keys *ledgercrypto.Dir }
+
+func (p permitsOf) SignPermit(payload []byte) []byte { return p.keys.Signer().SignPermit(nil, payload) }
+
+func (p permitsOf) VerifyPermit(token []byte) ([]byte, error) {
+	payload, _, err := p.keys.Verifier().Verify(token, ledgercrypto.PermitTyp)
+	return payload, err
+}
+
+type placesOf struct{ model *directory.Model }
+
+func (p placesOf) Place(ctx context.Context, ws domain.WorkspaceID, id string) (commands.Place, bool, error) {
+	uuid, err := ledger.ParseEventID(id)
+	if err != nil {
+		return commands.Place{}, false, nil
+	}
+	e, err := p.model.Event(ctx, ws, uuid)
+	if listError(err) == error(errNotFound) {
+		return commands.Place{}, false, nil
+	}
+	return commands.Place{Stream: e.Stream, Revision: e.Revision}, err == nil, err
+}
+
+// world is a running server over the embedded engine, with a workspace in it.
+type world struct {
+	t        testing.TB
+	fixture  *ledgertest.Fixture
+	models   *projections.Models
+	url      string
+	operator string
+	owner    string // tokens
+	agent    string
+	super    string // a supervisor's
+	ownerID  string
+	agentID  string
+	superID  string
+	client   *http.Client
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	raw    []byte
+	body   map[string]any
+}
+
+func (a answer) text(path ...string) string {
+	s, _ := a.at(path...).(string)
+	return s
+}
+
+func (a answer) at(path ...string) any {
+	var v any = a.body
+	for _, p := range path {
+		m, _ := v.(map[string]any)
+		v = m[p]
+	}
+	return v
+}
+
+func newWorld(t testing.TB, change ...func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, fixture: ledgertest.New(t), client: &http.Client{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	rights, lists := access.New(w.fixture.Ring), directory.New()
+	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.models = models
+	ran := make(chan error, 1)
+	go func() { ran <- models.Run(ctx) }()
+	keys := w.fixture.Keys
+	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
+		Places: placesOf{lists}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	config := Config{Service: service, Models: models, Access: rights, Directory: lists, TokenHash: ledgercrypto.TokenHash,
+		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS}
+	for _, c := range change {
+		c(&config)
+	}
+	server, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, served := startIn(t, server)
+	t.Cleanup(func() {
+		stop, done := context.WithTimeout(context.Background(), 10*time.Second)
+		defer done()
+		if err := server.Shutdown(stop); err != nil {
+			t.Errorf("stopping the server: %v", err)
+		}
+		<-served
+		_ = service.Close(stop)
+		cancel()
+		<-ran
+		_ = models.Close()
+		w.client.CloseIdleConnections()
+	})
+	w.url = "http://" + addr
+	token, err := os.ReadFile(keys.Path() + "/operator.token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.operator = strings.TrimSpace(string(token))
+	w.settle()
+	return w
+}
+
+// settle makes the workspace acme with an owner, a supervisor and an agent.
+func (w *world) settle() {
+	w.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for w.models.Stale(context.Background(), time.Second, access.Name) != nil && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	made := w.must(201, "POST", "/v1/workspaces", w.operator,
+		`{"id":"acme","name":"Acme GmbH","currency":"EUR","owner":{"email":"olga@acme.test","name":"Olga"}}`)
+	w.owner, w.ownerID = made.text("owner", "token"), made.text("owner", "id")
+	w.super, w.superID = w.join("sam@acme.test", "Sam", "operations_supervisor")
+	agent := w.must(201, "POST", "/v1/workspaces/acme/agents", w.owner, `{"name":"billing bot"}`)
+	w.agentID = agent.text("id")
+	w.agent = w.must(201, "POST", "/v1/workspaces/acme/agents/"+w.agentID+"/tokens", w.owner, `{"name":"t"}`).text("token")
+}
+
+// join invites somebody and accepts for them.
+func (w *world) join(email, name, role string) (token, id string) {
+	w.t.Helper()
+	invited := w.must(201, "POST", "/v1/workspaces/acme/members", w.owner, `{"email":"`+email+`","name":"`+name+`","roles":["`+role+`"]}`)
+	joined := w.must(201, "POST", "/v1/invitations:accept", "", `{"invitation_token":"`+invited.text("invitation_token")+`"}`)
+	return joined.text("token"), joined.text("member")
+}
+
+// do sends a request; headers come in pairs.
+func (w *world) do(method, path, token, body string, headers ...string) answer {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, w.url+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := w.client.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := answer{status: res.StatusCode, header: res.Header}
+	if a.raw, err = io.ReadAll(res.Body); err != nil {
+		w.t.Fatal(err)
+	}
+	_ = json.Unmarshal(a.raw, &a.body) // bodies that are no objects are looked at raw
+	return a
+}
+
+// must is do with the status that is wanted.
+func (w *world) must(status int, method, path, token, body string, headers ...string) answer {
+	w.t.Helper()
+	a := w.do(method, path, token, body, headers...)
+	if a.status != status {
+		w.t.Fatalf("%s %s: %d, want %d: %s", method, path, a.status, status, a.raw)
+	}
+	return a
+}
+
+// refused is do with the problem that is wanted.
+func (w *world) refused(status int, code, method, path, token, body string, headers ...string) answer {
+	w.t.Helper()
+	a := w.do(method, path, token, body, headers...)
+	if a.status != status || a.text("code") != code {
+		w.t.Errorf("%s %s: %d %s, want %d %s: %s", method, path, a.status, a.text("code"), status, code, a.raw)
+	}
+	return a
+}
+
+// started is an execution of the agent's that runs.
+func (w *world) started() string {
+	w.t.Helper()
+	action := `{"kind":"llm.call","params":{"n":1}}`
+	made := w.must(201, "POST", "/v1/workspaces/acme/executions", w.agent, `{"workflow":"invoices","action":`+action+`}`)
+	id := made.text("id")
+	w.must(200, "POST", "/v1/workspaces/acme/executions/"+id+"/start", w.agent, `{"permit":"`+made.text("permit")+`","action":`+action+`}`)
+	return id
+}
