@@ -17,6 +17,9 @@ const (
 	// it is replaced. Each replacement doubles it, up to lastPatience.
 	firstPatience = 30 * time.Second
 	lastPatience  = 8 * time.Hour
+	// soon is how short a client's life must be to make the next one wait: a
+	// server that answers "not ready" to everything is not to be stormed.
+	soon = time.Second
 )
 
 // lane is one kind of calls and the client they use, one at a time. A client
@@ -33,6 +36,7 @@ type lane struct {
 	current  *client       // nil while there is no server
 	arrived  chan struct{} // closed when current is set, or never will be; nil while nobody connects
 	failure  error         // of the last attempt to connect
+	flaps    int           // clients in a row that were retired soon
 	patience time.Duration
 	closed   bool
 	busy     sync.WaitGroup // calls, also those left behind, and the connecting
@@ -47,6 +51,7 @@ type client struct {
 	// Guarded by the lane's mutex.
 	users   int
 	retired bool
+	made    time.Time
 	alive   time.Time // when it last answered, or began to be used
 }
 
@@ -106,6 +111,12 @@ func (n *lane) present() (*client, <-chan struct{}, error) {
 
 // search connects, however long that takes.
 func (n *lane) search() {
+	n.mu.Lock()
+	flaps := n.flaps
+	n.mu.Unlock()
+	if flaps > 0 {
+		pause(n.closing, flaps, lastSearchPause)
+	}
 	for failures := 1; ; failures++ {
 		es, err := n.connect(n.closing)
 		if n.found(es, err) {
@@ -131,7 +142,7 @@ func (n *lane) found(es *esdb.Client, err error) bool {
 		return false
 	}
 	if !over {
-		n.current = &client{es: es, slots: make(chan struct{}, n.limit), gone: make(chan struct{}), alive: time.Now()}
+		n.current = &client{es: es, slots: make(chan struct{}, n.limit), gone: make(chan struct{}), made: time.Now()}
 	}
 	close(n.arrived)
 	n.arrived = nil
@@ -182,6 +193,9 @@ func (n *lane) retire(c *client, why string) {
 	close(c.gone)
 	if n.current == c {
 		n.current = nil
+	}
+	if n.flaps++; time.Since(c.made) > soon {
+		n.flaps = 0
 	}
 	idle, closed := c.users == 0, n.closed
 	n.mu.Unlock()

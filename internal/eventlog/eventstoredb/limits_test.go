@@ -95,3 +95,50 @@ func TestMarksFollowTheTip(t *testing.T) {
 		}
 	}
 }
+
+// TestSystemEventsAreSkipped puts between the ledger's records what a real
+// server writes for itself.
+func TestSystemEventsAreSkipped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), guard)
+	defer cancel()
+	store := openSQLite(t)
+	log := open(t, serve(t, store, esdbface.Options{}).url())
+	for i, where := range []struct{ stream, kind string }{
+		{"$stats", "stats"}, {"a-1", "a.v1"}, {"$$a-1", "$metadata"}, {"a-2", "$>"}, {"a-3", "a.v1"}, {"$users", "a.v1"},
+	} {
+		if _, err := store.Append(ctx, where.stream, eventlog.NoStream, []eventlog.Event{event(where.kind, fmt.Sprint(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "a-1 a-3 "
+	for _, q := range []eventlog.Query{{}, {TypePrefixes: []string{""}}, {StreamPrefixes: []string{"a-", "$"}}} {
+		read, heard, end := "", "", eventlog.Position(0)
+		for _, r := range readAll(t, store, eventlog.Query{}) {
+			end = r.Position
+		}
+		for _, r := range readAll(t, log, q) {
+			read += r.Stream + " "
+		}
+		for d, err := range log.Subscribe(ctx, q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Record != nil {
+				heard += d.Record.Stream + " "
+			}
+			if d.CaughtUp {
+				if d.Position != end {
+					t.Errorf("%+v: caught up at %d, the log ends at %d", q, d.Position, end)
+				}
+				break
+			}
+		}
+		if read != want || heard != want {
+			t.Errorf("%+v: read %q and heard %q, want %q", q, read, heard, want)
+		}
+	}
+	if newest := readAll(t, log, eventlog.Query{Backwards: true, Limit: 1}); len(newest) != 1 || newest[0].Stream != "a-3" {
+		t.Errorf("the newest record: %+v", newest)
+	}
+}
