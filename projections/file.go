@@ -29,15 +29,28 @@ type File struct {
 // Commits are not synced one by one: a crash of the machine may take the last
 // ones, rows and checkpoint together. Syncs at checkpoints of the WAL keep what
 // is there consistent.
-const settings = `
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-PRAGMA wal_autocheckpoint = 8000;
-PRAGMA journal_size_limit = 67108864;
-PRAGMA cache_size = -24000;
-PRAGMA temp_store = MEMORY;
-PRAGMA trusted_schema = OFF;
-`
+func settings() []string {
+	return []string{
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = NORMAL",
+		"PRAGMA wal_autocheckpoint = 8000",
+		"PRAGMA journal_size_limit = 67108864",
+		"PRAGMA cache_size = -24000",
+		"PRAGMA temp_store = MEMORY",
+		"PRAGMA trusted_schema = OFF",
+	}
+}
+
+// prepare sets up a connection and the tables that every model has. Settings
+// are made outside of a transaction, where they can be changed.
+func prepare(conn *sqlite.Conn) error {
+	for _, pragma := range settings() {
+		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+			return err
+		}
+	}
+	return sqlitex.ExecuteScript(conn, metaSchema, nil)
+}
 
 // View runs a query on a connection of its own. The rows it sees are those of
 // one committed batch. It waits while all connections are taken, or until ctx
@@ -67,7 +80,7 @@ func (f *File) open() error {
 	if err != nil {
 		return fmt.Errorf("opening the model %s: %w", f.path, err)
 	}
-	if err := sqlitex.ExecuteScript(conn, settings+metaSchema, nil); err != nil {
+	if err := prepare(conn); err != nil {
 		return errors.Join(fmt.Errorf("preparing the model %s: %w", f.path, err), conn.Close())
 	}
 	pool, err := sqlitex.NewPool(f.path, sqlitex.PoolOptions{PoolSize: readers, Flags: sqlite.OpenReadOnly | sqlite.OpenWAL})

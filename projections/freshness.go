@@ -67,8 +67,8 @@ func (m *Models) look(ctx context.Context) error {
 // holds no record for it up to head, it is there. Engines tell so too, by
 // marks, but not all of them soon.
 func (r *runner) probe(ctx context.Context, head eventlog.Position) {
-	from := r.seen.at()
-	if len(r.spec.Types) == 0 || from >= head {
+	from, ok := r.idle()
+	if !ok || from >= head {
 		return
 	}
 	for rec, err := range r.source.Read(ctx, eventlog.Query{After: from, TypePrefixes: r.spec.Types, Limit: 1}) {
@@ -78,9 +78,20 @@ func (r *runner) probe(ctx context.Context, head eventlog.Position) {
 	}
 	r.batch.Lock()
 	defer r.batch.Unlock()
-	if r.ctx != nil && r.ctx.Err() == nil && r.taken >= from {
+	if r.live && r.ctx.Err() == nil && r.taken >= from {
 		r.reach(head)
 	}
+}
+
+// idle answers up to where a model has taken everything, if it has a filter
+// and keeps up: one that catches up has far to go and would be asked about all
+// of it.
+func (r *runner) idle() (eventlog.Position, bool) {
+	if len(r.spec.Types) == 0 || !r.batch.TryLock() {
+		return 0, false
+	}
+	defer r.batch.Unlock()
+	return r.taken, r.live && r.ctx.Err() == nil
 }
 
 // Fresh answers how long ago a projection is known to have held everything

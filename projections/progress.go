@@ -142,9 +142,12 @@ func (p *progress) wait(ctx context.Context, position eventlog.Position) error {
 	return context.Cause(ctx)
 }
 
-// waited reports whether somebody waits for a position.
-func (p *progress) waited() bool {
+// awaits reports whether somebody waits for a position up to at.
+func (p *progress) awaits(at eventlog.Position) bool {
+	if due := p.due.Load(); due == 0 || due > uint64(at) {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.waiters) > 0
+	return slices.ContainsFunc(p.waiters, func(w waiter) bool { return w.position <= at })
 }

@@ -60,6 +60,13 @@ func (m *Models) choose(names []string) ([]*runner, error) {
 	return chosen, nil
 }
 
+// givenUp reports whether it failed often enough for a person to look.
+func (r *runner) givenUp() bool {
+	r.state.Lock()
+	defer r.state.Unlock()
+	return r.pause >= maxPause/4
+}
+
 // await waits until all got to the end, or one can't.
 func await(ctx context.Context, chosen []*runner, end eventlog.Position, progress func(string, eventlog.Position, eventlog.Position)) error {
 	for {
@@ -71,6 +78,9 @@ func await(ctx context.Context, chosen []*runner, end eventlog.Position, progres
 			}
 			if h.Condition == Stopped {
 				return fmt.Errorf("%w: %s: %s", ErrStopped, h.Name, h.Reason)
+			}
+			if h.Condition == Retrying && r.givenUp() {
+				return fmt.Errorf("rebuilding %s: %s", h.Name, h.Reason)
 			}
 			if h.Position < end {
 				behind++

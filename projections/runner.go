@@ -139,12 +139,24 @@ func (r *runner) handle(m *message.Message) error {
 		r.seen.advance(r.taken)
 	}
 	switch {
+	case r.spec.Memory && r.pending > 1:
 	case r.pending >= batchRecords && !r.spec.Memory:
 		r.flush()
+	case r.live && !r.spec.Memory && r.seen.awaits(r.taken):
+		r.soon()
 	case r.pending == 1:
 		r.schedule(r.delay())
 	}
 	return nil
+}
+
+// soon commits at once, or a little later if a commit was just made.
+func (r *runner) soon() {
+	if wait := liveGap - time.Since(r.flushed); wait > 0 {
+		r.schedule(wait)
+		return
+	}
+	r.flush()
 }
 
 // delay is how long the first record of a batch waits at most.
@@ -168,11 +180,7 @@ func (r *runner) Mark(d ledger.Delivery) {
 	}
 	r.reach(d.Position)
 	if r.pending > 0 && !r.spec.Memory && d.CaughtUp {
-		if wait := liveGap - time.Since(r.flushed); wait > 0 && !r.seen.waited() {
-			r.schedule(wait)
-		} else {
-			r.flush()
-		}
+		r.soon()
 	}
 }
 

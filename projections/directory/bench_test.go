@@ -1,0 +1,90 @@
+package directory_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/internal/ledger"
+	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
+	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/directory"
+)
+
+// runOf is what an ordinary execution leaves in the log, as two appends.
+func runOf(ws domain.WorkspaceID, i int) (stream string, parts [][]ledger.Draft) {
+	id := fmt.Sprintf("ex_%026d", i)
+	stream = ledger.ExecutionStream(ws, domain.ExecutionID(id))
+	fact := func(n int, kind, event string) ledger.Draft {
+		d := ledgertest.Draft(fmt.Sprint(stream, n), kind, "")
+		d.Payload = ledger.WrapFact("mmmmmmmmmmmmmmmmmmmmmm", []byte(event))
+		d.Actor, d.Credential, d.Cause = domain.AgentActor(domain.AgentID(fmt.Sprintf("ag_%02d", i%20))), "tk_aaaaaaaaaaaaaaaaaaaaaaaaaa", "0123456789abcdef0123456789abcdef"
+		return d
+	}
+	content := func(n int, kind string) ledger.Draft {
+		return ledgertest.Draft(fmt.Sprint(stream, n), kind, strings.Repeat("the quick brown fox ", 30))
+	}
+	decision := `"decision":{"effect":"allow","policy":"p1","version":1,"digest":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU","rule":"r1","reason":"small amounts"}`
+	at := `"at":"2026-11-22T13:00:00.000001Z"`
+	return stream, [][]ledger.Draft{{
+		fact(0, "execution.requested.v1", `{"execution":"`+id+`","workflow":"invoices","action":{"id":"ac_1","kind":"payment.initiate","params":{"amount":1200,"iban":"DE02120300000000202051"},"digest":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},`+decision+
+			`,"permit":{"id":"pm_1","expires_at":"2026-11-22T13:10:00Z"},"by":"agent:ag_01","roles":["agent"],`+at+`}`),
+	}, {
+		fact(1, "execution.action_started.v1", `{"action":"ac_1","permit":"pm_1",`+decision+`,`+at+`}`),
+		fact(2, "execution.prompt_recorded.v1", `{"prompt":"pr_1","model":"m1","subject":"","content":{"digest":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU","size":600},"prompt_tokens":20,"max_output_tokens":100,"reservation":"rs_1","cost_micros":10,"expires_at":"2026-11-22T13:10:00Z",`+at+`}`),
+		content(3, "content.prompt.v1"),
+		fact(4, "execution.completion_recorded.v1", `{"prompt":"pr_1","content":{"digest":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU","size":600},"usage":{"prompt_tokens":20,"output_tokens":50},`+at+`}`),
+		content(5, "content.completion.v1"),
+		fact(6, "execution.completed.v1", `{`+at+`}`),
+	}}
+}
+
+// fill appends n executions from many writers at once and answers the number
+// of records.
+func fill(tb testing.TB, f *ledgertest.Fixture, ws domain.WorkspaceID, from, n int) (records int) {
+	tb.Helper()
+	const writers = 64
+	var work sync.WaitGroup
+	for w := range writers {
+		work.Go(func() {
+			for i := from + w; i < from+n; i += writers {
+				stream, parts := runOf(ws, i)
+				tail := ledger.NoTail()
+				for _, part := range parts {
+					receipt, err := f.Append(context.Background(), stream, tail, part)
+					if err != nil {
+						tb.Error(err)
+						return
+					}
+					tail = receipt.Tail
+				}
+			}
+		})
+	}
+	work.Wait()
+	return 7 * n
+}
+
+// BenchmarkRebuild makes access and directory from a log, checks included.
+func BenchmarkRebuild(b *testing.B) {
+	f := ledgertest.New(b)
+	records := fill(b, f, "acme", 0, benchExecutions)
+	for b.Loop() {
+		m, err := projections.New(f.Ledger, b.TempDir(), projections.Options{}, access.New(f.Ring), directory.New())
+		if err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		if err := m.Rebuild(context.Background(), nil, nil); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(records)/time.Since(start).Seconds(), "records/s")
+	}
+}
+
+const benchExecutions = 20_000

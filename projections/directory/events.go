@@ -1,0 +1,108 @@
+package directory
+
+import (
+	"context"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/internal/eventlog"
+)
+
+// Event says where a record is. What is in its header is read from the log.
+type Event struct {
+	Position eventlog.Position
+	Stream   string // with the workspace, as the log names it
+	Revision int64
+	Type     string
+	ID       [16]byte
+}
+
+// EventFilter selects records of a workspace; zero members select all.
+type EventFilter struct {
+	Stream string // without the workspace, such as execution-ex_5f2k
+	Type   string // the whole stored name
+}
+
+const eventColumns = `SELECT e.position, s.name, e.revision, t.text, e.id_high, e.id_low
+	FROM event e JOIN stream s ON s.id = e.stream JOIN name t ON t.id = e.type`
+
+// Events lists a workspace's records after a position, in order of position;
+// bookkeeping has none. To go on, ask again after the last one.
+func (m *Model) Events(ctx context.Context, ws domain.WorkspaceID, after eventlog.Position, f EventFilter, limit int) ([]Event, error) {
+	if limit <= 0 || limit > MaxLimit {
+		limit = MaxLimit
+	}
+	sql := eventColumns + " WHERE e.ws = (SELECT id FROM name WHERE text = ?) AND e.position > ?"
+	args := []any{string(ws), int64(after)}
+	events := []Event{}
+	err := m.view(ctx, func(conn *sqlite.Conn) error {
+		if f.Stream != "" {
+			id, err := streamIn(conn, ws, f.Stream)
+			if err != nil {
+				return err
+			}
+			sql += " AND e.stream = ?"
+			args = append(args, id)
+		}
+		if f.Type != "" {
+			sql += " AND e.type = (SELECT id FROM name WHERE text = ?)"
+			args = append(args, f.Type)
+		}
+		return query(conn, sql+" ORDER BY e.position LIMIT ?", func(s *sqlite.Stmt) error {
+			events = append(events, scanEvent(s, ws))
+			return nil
+		}, append(args, int64(limit))...)
+	})
+	return events, err
+}
+
+// Event finds a record of a workspace by its id, or [ErrNotFound].
+func (m *Model) Event(ctx context.Context, ws domain.WorkspaceID, id [16]byte) (found Event, err error) {
+	h := halves(id)
+	err = m.view(ctx, func(conn *sqlite.Conn) error {
+		return query(conn, eventColumns+` WHERE e.id_high = ? AND e.id_low = ? AND e.ws = (SELECT id FROM name WHERE text = ?)
+			ORDER BY e.position LIMIT 1`, func(s *sqlite.Stmt) error {
+			found = scanEvent(s, ws)
+			return nil
+		}, h[0], h[1], string(ws))
+	})
+	if err == nil && found.Position == 0 {
+		err = ErrNotFound
+	}
+	return found, err
+}
+
+// Profile answers where the content record with a profile's digest is, or
+// [ErrNotFound], also for one that was erased before this model was made.
+func (m *Model) Profile(ctx context.Context, ws domain.WorkspaceID, digest domain.Digest) (stream string, revision int64, err error) {
+	err = m.view(ctx, func(conn *sqlite.Conn) error {
+		return query(conn, `SELECT s.name, p.revision FROM profile p JOIN stream s ON s.id = p.stream
+			WHERE p.ws = (SELECT id FROM name WHERE text = ?) AND p.digest = ?`, func(s *sqlite.Stmt) error {
+			stream, revision = string(ws)+"/"+s.ColumnText(0), s.ColumnInt64(1)
+			return nil
+		}, string(ws), string(digest))
+	})
+	if err == nil && stream == "" {
+		err = ErrNotFound
+	}
+	return stream, revision, err
+}
+
+func scanEvent(s *sqlite.Stmt, ws domain.WorkspaceID) Event {
+	return Event{Position: eventlog.Position(s.ColumnInt64(0)), Stream: string(ws) + "/" + s.ColumnText(1),
+		Revision: s.ColumnInt64(2), Type: s.ColumnText(3), ID: whole([2]int64{s.ColumnInt64(4), s.ColumnInt64(5)})}
+}
+
+// streamIn answers the number of a workspace's stream, or 0.
+func streamIn(conn *sqlite.Conn, ws domain.WorkspaceID, name string) (id int64, err error) {
+	var number int64
+	err = query(conn, `SELECT id FROM name WHERE text = ?`, func(s *sqlite.Stmt) error {
+		number = s.ColumnInt64(0)
+		return nil
+	}, string(ws))
+	if err != nil {
+		return 0, err
+	}
+	return findStream(conn, number, hashOf(ws, name), name)
+}
