@@ -13,17 +13,14 @@ type cache[K comparable, V any] struct {
 	mu      sync.RWMutex
 	entries map[K]*cached[V]
 	size    int
-	epoch   uint64 // counts drops
+	epoch   uint64       // counts drops
+	tick    atomic.Int64 // counts puts: the clock by which use is recent
 }
 
 type cached[V any] struct {
 	value V
-	used  atomic.Int64 // the caller's clock, in nanoseconds
+	used  atomic.Int64 // the tick of its last use
 }
-
-// usedGrain is how exactly use is noted, so that a hot entry is not written to
-// by every reader.
-const usedGrain = int64(1e8)
 
 // evictionSample is how many entries compete for leaving.
 const evictionSample = 16
@@ -32,7 +29,7 @@ func newCache[K comparable, V any](size int) *cache[K, V] {
 	return &cache[K, V]{entries: make(map[K]*cached[V]), size: size}
 }
 
-func (c *cache[K, V]) get(key K, now int64) (V, bool) {
+func (c *cache[K, V]) get(key K) (V, bool) {
 	c.mu.RLock()
 	e, ok := c.entries[key]
 	c.mu.RUnlock()
@@ -40,8 +37,9 @@ func (c *cache[K, V]) get(key K, now int64) (V, bool) {
 		var none V
 		return none, false
 	}
-	if now-e.used.Load() > usedGrain {
-		e.used.Store(now)
+	// While nothing is put, hits write nothing that other cores read.
+	if tick := c.tick.Load(); e.used.Load() != tick {
+		e.used.Store(tick)
 	}
 	return e.value, true
 }
@@ -55,7 +53,7 @@ func (c *cache[K, V]) mark() uint64 {
 
 // put keeps value, unless something was dropped since the mark: value might be
 // what was meant to go.
-func (c *cache[K, V]) put(key K, value V, now int64, mark uint64) {
+func (c *cache[K, V]) put(key K, value V, mark uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch != mark {
@@ -65,7 +63,7 @@ func (c *cache[K, V]) put(key K, value V, now int64, mark uint64) {
 		c.evict()
 	}
 	e := &cached[V]{value: value}
-	e.used.Store(now)
+	e.used.Store(c.tick.Add(1))
 	c.entries[key] = e
 }
 

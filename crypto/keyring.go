@@ -71,13 +71,13 @@ type generation struct {
 	number  int
 	key     *DataKey
 	created uint64 // log position; every message of the key has a greater one
-	checked int64
+	checked time.Duration
 }
 
 // opened is a key as last seen; a nil key was erased.
 type opened struct {
 	key     *DataKey
-	checked int64
+	checked time.Duration
 }
 
 // NewKeyRing makes a ring over a store.
@@ -116,10 +116,10 @@ func (r *KeyRing) SetHead(position uint64) {
 	}
 }
 
-// now is the time since the ring was made, plus a second so that it is never 0.
-func (r *KeyRing) now() int64 { return int64(r.options.Now().Sub(r.start) + time.Second) }
+// now is the time since the ring was made.
+func (r *KeyRing) now() time.Duration { return r.options.Now().Sub(r.start) }
 
-func (r *KeyRing) fresh(checked, now int64) bool { return now-checked < int64(r.options.MaxAge) }
+func (r *KeyRing) fresh(checked time.Duration) bool { return r.now()-checked < r.options.MaxAge }
 
 // worn reports whether a key at this position has sealed enough.
 func (r *KeyRing) worn(created uint64) bool {
@@ -155,19 +155,18 @@ func (r *KeyRing) Current(ctx context.Context, ws domain.WorkspaceID, subject do
 	if err != nil {
 		return nil, fmt.Errorf("finding the current data key of workspace %s: %w", ws, err)
 	}
-	r.current.put(o, g, r.now(), mark)
+	r.current.put(o, g, mark)
 	return g.key, nil
 }
 
 func (r *KeyRing) usable(o owner) (generation, bool) {
-	now := r.now()
-	g, ok := r.current.get(o, now)
-	return g, ok && r.fresh(g.checked, now) && !r.worn(g.created)
+	g, ok := r.current.get(o)
+	return g, ok && r.fresh(g.checked) && !r.worn(g.created)
 }
 
 // resolve asks the store for the newest generation, or makes it.
 func (r *KeyRing) resolve(ctx context.Context, o owner) (generation, error) {
-	known, _ := r.current.get(o, r.now())
+	known, _ := r.current.get(o)
 	tag := r.tag(o)
 	newest, found, err := r.newest(ctx, o.ws, tag, known.number)
 	if err != nil {
@@ -247,7 +246,7 @@ func (r *KeyRing) ByID(ctx context.Context, ws domain.WorkspaceID, id KeyID) (*D
 	case err != nil:
 		return nil, err
 	case found.erased:
-		r.byID.put(ref, opened{checked: r.now()}, r.now(), found.mark)
+		r.byID.put(ref, opened{checked: r.now()}, found.mark)
 		return nil, ErrKeyErased
 	case !found.exists:
 		return nil, fmt.Errorf("%w: %s", ErrKeyUnknown, id)
@@ -256,9 +255,8 @@ func (r *KeyRing) ByID(ctx context.Context, ws domain.WorkspaceID, id KeyID) (*D
 }
 
 func (r *KeyRing) seen(ref keyRef) (opened, bool) {
-	now := r.now()
-	o, ok := r.byID.get(ref, now)
-	return o, ok && r.fresh(o.checked, now)
+	o, ok := r.byID.get(ref)
+	return o, ok && r.fresh(o.checked)
 }
 
 func (o opened) answer() (*DataKey, error) {
@@ -270,7 +268,7 @@ func (o opened) answer() (*DataKey, error) {
 
 // open unwraps a stored key, unless it was unwrapped before.
 func (r *KeyRing) open(ctx context.Context, ref keyRef, found stored) (*DataKey, error) {
-	before, _ := r.byID.get(ref, r.now())
+	before, _ := r.byID.get(ref)
 	key := before.key
 	if key == nil {
 		primitive, err := unwrapKeyset(ctx, r.kek, found.wrapped, string(ref.ws), string(ref.id))
@@ -279,7 +277,7 @@ func (r *KeyRing) open(ctx context.Context, ref keyRef, found stored) (*DataKey,
 		}
 		key = &DataKey{"data key", ref.id, primitive, r.codec}
 	}
-	r.byID.put(ref, opened{key, r.now()}, r.now(), found.mark)
+	r.byID.put(ref, opened{key, r.now()}, found.mark)
 	return key, nil
 }
 
@@ -303,7 +301,7 @@ func (r *KeyRing) Rotate(ctx context.Context, ws domain.WorkspaceID, subject dom
 	if err != nil {
 		return "", fmt.Errorf("rotating a data key of workspace %s: %w", ws, err)
 	}
-	r.current.put(o, g, r.now(), mark)
+	r.current.put(o, g, mark)
 	return g.key.id, nil
 }
 
