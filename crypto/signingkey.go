@@ -85,21 +85,9 @@ func (k signingKey) retire(path string, at time.Time) error {
 // was left so by a rotation that broke off, and is retired since the newer's
 // creation.
 func loadSigningKeys(path string) ([]signingKey, error) {
-	var keys []signingKey
-	for attempt := 0; ; attempt++ {
-		var err error
-		if keys, err = readSigningKeys(path); err != nil {
-			return nil, err
-		}
-		if !keys[0].marked {
-			break
-		}
-		// A rotation between listing the files and reading them looks like
-		// this, once; the new key is listed the next time.
-		if attempt == 3 {
-			return nil, fmt.Errorf("%w: the newest signing key %s is retired, so a newer one is missing; restore the directory from a backup",
-				ErrIncompleteKeys, keys[0].ID)
-		}
+	keys, err := withActiveKey(func() ([]signingKey, error) { return readSigningKeys(path) })
+	if err != nil {
+		return nil, err
 	}
 	for i := range keys[1:] {
 		if k := &keys[i+1]; !k.marked {
@@ -107,6 +95,24 @@ func loadSigningKeys(path string) ([]signingKey, error) {
 		}
 	}
 	return keys, nil
+}
+
+// withActiveKey reads until the newest key is not retired. A rotation between
+// listing the files and reading them makes it look so once; the new key is
+// listed the next time. If it stays so, the active key was lost.
+func withActiveKey(read func() ([]signingKey, error)) ([]signingKey, error) {
+	for attempt := 1; ; attempt++ {
+		keys, err := read()
+		switch {
+		case err != nil:
+			return nil, err
+		case !keys[0].marked:
+			return keys, nil
+		case attempt == 4:
+			return nil, fmt.Errorf("%w: the newest signing key %s is retired, so a newer one is missing; restore the directory from a backup",
+				ErrIncompleteKeys, keys[0].ID)
+		}
+	}
 }
 
 func readSigningKeys(path string) ([]signingKey, error) {
