@@ -1,0 +1,6 @@
+//go:build !race
+
+package crypto
+
+// raceEnabled: the race detector makes pools forget at random.
+const raceEnabled = false
