@@ -4,8 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-
 	"github.com/clawoffice/ledger/internal/eventlog"
 )
 
@@ -104,8 +102,7 @@ func (r *runner) stop(cause error) {
 
 // poison is stop with the batch held.
 func (r *runner) poison(cause error) {
-	var panicked middleware.RecoveredPanicError
-	if !errors.As(cause, &panicked) {
+	if !errors.Is(cause, errPanicked) {
 		if err := r.commit(r.ctx); err != nil {
 			r.log.Error("records before a bad one could not be saved", "projection", r.spec.Name, "error", err)
 		}

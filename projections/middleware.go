@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -18,12 +19,21 @@ import (
 func (r *runner) loud(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		out, err := h(m)
+		var p middleware.RecoveredPanicError
+		if errors.As(err, &p) {
+			record := RecordOf(m.Context())
+			r.log.Error("projection panicked", "projection", r.spec.Name, "stack", p.Stacktrace)
+			err = fmt.Errorf("applying the record %s@%d at position %d %w", record.Stream, record.Revision, record.Position, errPanicked)
+		}
 		if err != nil && !passing(err) {
 			r.stop(err)
 		}
 		return out, err
 	}
 }
+
+// errPanicked stands for a panic without its value, which may hold content.
+var errPanicked = errors.New("panicked; the stack is in the log")
 
 // passing reports whether the same record may be applied later.
 func passing(err error) bool {
