@@ -22,7 +22,8 @@
 // tombstone, and the records are gone from a node only once it was scavenged;
 // until then whole-log reads and subscriptions still yield them. Calls caught
 // in a client at the moment it lost its server stay there until it finds one,
-// after Close too.
+// after Close too; and the client may forget its lost connection then without
+// closing it, which leaves three idle goroutines.
 //
 // System events and streams (names beginning with "$") are never delivered by
 // whole-log reads and subscriptions.
