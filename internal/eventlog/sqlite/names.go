@@ -75,11 +75,11 @@ func (n *names) inMemory(slot int64) (int64, bool) {
 }
 
 func (n *names) at(l *lookups, slot int64) (int64, bool, error) {
-	if stream, ok := n.inMemory(slot); ok {
-		return stream, true, nil
-	}
 	if n.seen.lacks(slot) {
 		return 0, false, nil
+	}
+	if stream, ok := n.inMemory(slot); ok {
+		return stream, true, nil
 	}
 	return stepInt(l.bySlot, slot)
 }
