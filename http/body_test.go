@@ -6,18 +6,24 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func operationNamed(t testing.TB, id string) *operation {
-	t.Helper()
+// specOperations reads the specification once for all tests.
+var specOperations = sync.OnceValues(func() (map[string]*operation, error) {
 	doc, err := loadSpec()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	ops, err := operations(doc)
+	return operations(doc)
+})
+
+func operationNamed(t testing.TB, id string) *operation {
+	t.Helper()
+	ops, err := specOperations()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -286,7 +286,7 @@ func TestApproval(t *testing.T) {
 		t.Errorf("approval %s", seen.raw)
 	}
 	w.must(200, "GET", path, w.agent, "")
-	position := made.header.Get("Ledger-Position")
+	position := w.head()
 	for token, want := range map[string]int{w.super: 1, w.agent: 1} {
 		list := w.must(200, "GET", ws+"/approvals?status=pending&min_position="+position, token, "")
 		if items := list.at("items").([]any); len(items) != want {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	heartbeat    = 15 * time.Second
+	heartbeat    = 14 * time.Second // a comment comes at least every 15
+	stillReading = time.Second
 	streamWrites = 20 * time.Second // a client that takes nothing for so long is dropped
 )
 
@@ -70,38 +71,39 @@ func (e *eventStream) comment(text string) error {
 }
 
 // follow writes what batches yields until the source ends, the client goes or
-// the server stops. still is asked with each heartbeat whether the caller may
-// go on reading.
+// the server stops. still is asked before every batch, and every second, whether
+// the caller may go on reading: what is recorded after a right was taken away
+// is not shown to who had it.
 func (s *Server) follow(ctx context.Context, w http.ResponseWriter, batches <-chan []message, still func() bool) error {
 	e, err := openStream(w)
 	if err != nil {
 		return err
 	}
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	asked := time.Now()
-	for {
+	look := time.NewTicker(stillReading)
+	defer look.Stop()
+	wrote := time.Now()
+	for err == nil {
+		var batch []message
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.stopping:
 			return e.comment("this replica is stopping; reconnect")
-		case <-beat.C:
-			err = e.comment("still here")
-		case batch, ok := <-batches:
+		case <-look.C:
+		case next, ok := <-batches:
 			if !ok {
 				return e.comment("the source ended; reconnect")
 			}
-			err = e.send(batch...)
+			batch = next
 		}
-		if err != nil {
-			return err
-		}
-		if time.Since(asked) > time.Second {
-			asked = time.Now()
-			if !still() {
-				return e.comment("this token may not read here any more")
-			}
+		switch {
+		case !still():
+			return e.comment("this token may not read here any more")
+		case len(batch) > 0:
+			err, wrote = e.send(batch...), time.Now()
+		case time.Since(wrote) >= heartbeat:
+			err, wrote = e.comment("still here"), time.Now()
 		}
 	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,6 +74,8 @@ type world struct {
 	t        testing.TB
 	fixture  *ledgertest.Fixture
 	models   *projections.Models
+	halt     func() // stops the models, as a crash of theirs would
+	server   *Server
 	url      string
 	operator string
 	owner    string // tokens
@@ -108,7 +111,12 @@ func (a answer) at(path ...string) any {
 
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, fixture: ledgertest.New(t), client: &http.Client{}}
+	return newWorldOn(t, ledgertest.New(t), change...)
+}
+
+func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, fixture: fixture, client: &http.Client{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	rights, lists := access.New(w.fixture.Ring), directory.New()
 	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists)
@@ -117,6 +125,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	}
 	w.models = models
 	ran := make(chan error, 1)
+	w.halt = sync.OnceFunc(func() { cancel(); <-ran })
 	go func() { ran <- models.Run(ctx) }()
 	keys := w.fixture.Keys
 	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
@@ -130,6 +139,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.server = server
 	addr, served := startIn(t, server)
 	t.Cleanup(func() {
 		stop, done := context.WithTimeout(context.Background(), 10*time.Second)
@@ -139,8 +149,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		}
 		<-served
 		_ = service.Close(stop)
-		cancel()
-		<-ran
+		w.halt()
 		_ = models.Close()
 		w.client.CloseIdleConnections()
 	})

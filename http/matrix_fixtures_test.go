@@ -1,0 +1,172 @@
+package http
+
+import "strings"
+
+// fixture is how an operation is called rightly, from which the matrix makes
+// every wrong call. Words in braces in path and body are filled in from what
+// prepare answers.
+type fixture struct {
+	token   string // owner, agent, super, auditor, operator or "" for none
+	prepare func(m *matrix) map[string]string
+	body    string
+	other   string // another body as right as body, for a reused idempotency key
+	status  int
+	// what a caller without the right is told, where it is not 403 permission_denied
+	lacking string
+	// cases of the matrix that can't be, each with the reason
+	without map[string]string
+}
+
+func none(*matrix) map[string]string { return nil }
+
+func (m *matrix) member() map[string]string {
+	_, id := m.join(m.unique("p")+"@acme.test", "P", "member")
+	return map[string]string{"id": id}
+}
+
+func (m *matrix) newAgent() map[string]string {
+	return map[string]string{"id": m.must(201, "POST", "/v1/workspaces/acme/agents", m.owner, `{"name":"a"}`).text("id")}
+}
+
+func (m *matrix) token() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/agents/"+m.agentID+"/tokens", m.owner, `{"name":"t"}`)
+	return map[string]string{"tid": made.text("id")}
+}
+
+func (m *matrix) role() map[string]string {
+	name := m.unique("role")
+	m.must(200, "PUT", "/v1/workspaces/acme/roles/"+name, m.owner, `{"permissions":[]}`)
+	return map[string]string{"role": name}
+}
+
+func (m *matrix) policy() map[string]string {
+	name := m.unique("policy")
+	m.must(200, "PUT", "/v1/workspaces/acme/policies/"+name, m.owner, `{"workflow":"other","mode":"shadow","rules":[],"default":"allow"}`)
+	return map[string]string{"policy": name}
+}
+
+func (m *matrix) budget() map[string]string {
+	name := m.unique("budget")
+	m.must(200, "PUT", "/v1/workspaces/acme/budgets/"+name, m.owner, `{"scope":{"workflow":"other"},"window":"day","limits":{"calls":1000}}`)
+	return map[string]string{"budget": name}
+}
+
+func (m *matrix) requested() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/executions", m.agent, `{"workflow":"invoices","action":{"kind":"llm.call","params":{}}}`)
+	return map[string]string{"id": made.text("id"), "permit": made.text("permit")}
+}
+
+func (m *matrix) running() map[string]string { return map[string]string{"id": m.started()} }
+
+func (m *matrix) furtherAction() map[string]string {
+	id := m.started()
+	made := m.must(201, "POST", "/v1/workspaces/acme/executions/"+id+"/actions", m.agent, `{"action":{"kind":"llm.call","params":{}}}`)
+	return map[string]string{"id": id, "aid": made.text("action_id"), "permit": made.text("permit")}
+}
+
+func (m *matrix) prompt() map[string]string {
+	id := m.started()
+	made := m.must(201, "POST", "/v1/workspaces/acme/executions/"+id+"/prompts", m.agent, `{"model":"m","content":"c","max_output_tokens":1}`)
+	return map[string]string{"id": id, "pid": made.text("prompt_id")}
+}
+
+func (m *matrix) approval() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/executions", m.agent, `{"workflow":"invoices","action":{"kind":"payment.initiate","params":{}}}`)
+	return map[string]string{"id": made.text("approval_id"), "digest": made.text("action_digest")}
+}
+
+func (m *matrix) event() map[string]string {
+	id := m.started()
+	list := m.must(200, "GET", "/v1/workspaces/acme/events?limit=1&stream=execution-"+id+"&min_position="+m.position(), m.auditor, "")
+	return map[string]string{"eid": list.at("items").([]any)[0].(map[string]any)["id"].(string)}
+}
+
+func (m *matrix) invitation() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/members", m.owner, `{"email":"`+m.unique("i")+`@acme.test","name":"I","roles":["member"]}`)
+	return map[string]string{"invitation": made.text("invitation_token")}
+}
+
+func (m *matrix) workspace() map[string]string {
+	id := strings.ReplaceAll(m.unique("ws"), "_", "-")
+	m.must(201, "POST", "/v1/workspaces", m.operator, `{"id":"`+id+`","name":"N","currency":"EUR"}`)
+	return map[string]string{"ws": id}
+}
+
+func (m *matrix) name() map[string]string {
+	return map[string]string{"new": strings.ReplaceAll(m.unique("n"), "_", "-")}
+}
+
+// fixtures has one for every operation of the specification but the service's
+// own pages; see TestMatrix.
+func fixtures() map[string]fixture {
+	const action = `"action":{"kind":"llm.call","params":{}}`
+	return map[string]fixture{
+		"listWorkspaces":   {token: "operator", status: 200},
+		"createWorkspace":  {token: "operator", prepare: (*matrix).name, status: 201, body: `{"id":"{new}","name":"N","currency":"EUR","owner":{"email":"x@y.test","name":"X"}}`, other: `{"id":"{new}","name":"M","currency":"EUR"}`},
+		"getWorkspace":     {token: "agent", status: 200},
+		"suspendWorkspace": {token: "operator", prepare: (*matrix).workspace, status: 200, body: `{"reason":"r"}`, other: `{"reason":"s"}`},
+		"resumeWorkspace":  {token: "operator", prepare: (*matrix).workspace, status: 200},
+
+		"listMembers":      {token: "super", status: 200},
+		"inviteMember":     {token: "owner", prepare: (*matrix).name, status: 201, body: `{"email":"{new}@acme.test","name":"N","roles":["member"]}`, other: `{"email":"{new}@acme.test","name":"M","roles":["member"]}`},
+		"acceptInvitation": {prepare: (*matrix).invitation, status: 201, body: `{"invitation_token":"{invitation}"}`, without: map[string]string{"idempotency": "the body names the caller, so another body is another caller's key"}},
+		"getMember":        {token: "super", prepare: (*matrix).member, status: 200},
+		"removeMember":     {token: "owner", prepare: (*matrix).member, status: 204},
+		"setMemberRoles":   {token: "owner", prepare: (*matrix).member, status: 200, body: `{"roles":["auditor"],"until":"2999-01-01T00:00:00Z"}`, other: `{"roles":["member"]}`},
+		"createMemberToken": {token: "super", prepare: func(m *matrix) map[string]string { return map[string]string{"id": m.superID} }, status: 201,
+			body: `{"name":"n","expires_at":"2999-01-01T00:00:00Z"}`, other: `{"name":"m"}`},
+
+		"listRoles":       {token: "agent", status: 200},
+		"getRole":         {token: "agent", prepare: (*matrix).role, status: 200},
+		"putRole":         {token: "owner", prepare: (*matrix).role, status: 200, body: `{"permissions":["budget.read"],"description":"d"}`, other: `{"permissions":[]}`},
+		"deleteRole":      {token: "owner", prepare: (*matrix).role, status: 204},
+		"listPermissions": {token: "agent", status: 200},
+
+		"listAgents":       {token: "owner", status: 200},
+		"createAgent":      {token: "owner", status: 201, body: `{"name":"n","roles":["agent"],"workflows":["w"]}`, other: `{"name":"m"}`},
+		"getAgent":         {token: "owner", prepare: (*matrix).newAgent, status: 200},
+		"removeAgent":      {token: "owner", prepare: (*matrix).newAgent, status: 204},
+		"createAgentToken": {token: "owner", prepare: (*matrix).newAgent, status: 201, body: `{"name":"n"}`, other: `{"name":"m"}`},
+		"revokeToken":      {token: "owner", prepare: (*matrix).token, status: 204, lacking: "404 not_found"},
+
+		"listPolicies":       {token: "super", status: 200},
+		"evaluatePolicy":     {token: "super", status: 200, body: `{"workflow":"w",` + action + `,"context":{}}`},
+		"getPolicy":          {token: "super", prepare: (*matrix).policy, status: 200},
+		"putPolicy":          {token: "owner", prepare: (*matrix).policy, status: 200, body: `{"workflow":"other","mode":"shadow","rules":[],"default":"deny","sandbox":{}}`, other: `{"workflow":"other","mode":"shadow","rules":[],"default":"allow"}`},
+		"listPolicyVersions": {token: "super", prepare: (*matrix).policy, status: 200},
+
+		"listBudgets":    {token: "super", status: 200},
+		"getBudget":      {token: "super", prepare: (*matrix).budget, status: 200},
+		"putBudget":      {token: "owner", prepare: (*matrix).budget, status: 200, body: `{"scope":{"workflow":"other"},"window":"day","timezone":"UTC","limits":{"calls":9},"mode":"observe","alert_at":[50]}`, other: `{"scope":{"workflow":"other"},"window":"day","limits":{"calls":8}}`},
+		"deleteBudget":   {token: "owner", prepare: (*matrix).budget, status: 204},
+		"getBudgetUsage": {token: "super", prepare: (*matrix).budget, status: 200},
+		"getPrices":      {token: "super", status: 200},
+		"putPrices":      {token: "owner", status: 200, body: `{"models":{"p":{"prompt_micros_per_million":1,"output_micros_per_million":1}}}`, other: `{"models":{}}`},
+
+		"listExecutions":    {token: "super", status: 200},
+		"requestExecution":  {token: "agent", status: 201, body: `{"workflow":"w",` + action + `,"subject":"s","context":{}}`, other: `{"workflow":"x",` + action + `}`},
+		"getExecution":      {token: "super", prepare: (*matrix).requested, status: 200, lacking: "404 not_found"},
+		"startExecution":    {token: "agent", prepare: (*matrix).requested, status: 200, body: `{"permit":"{permit}",` + action + `}`, other: `{"permit":"{permit}","action":{"kind":"llm.call","params":{"a":1}}}`},
+		"requestAction":     {token: "agent", prepare: (*matrix).running, status: 201, body: `{` + action + `,"context":{}}`, other: `{"action":{"kind":"tool.read","params":{}}}`},
+		"startAction":       {token: "agent", prepare: (*matrix).furtherAction, status: 200, body: `{"permit":"{permit}",` + action + `}`, other: `{"permit":"{permit}","action":{"kind":"llm.call","params":{"a":1}}}`},
+		"completeExecution": {token: "agent", prepare: (*matrix).running, status: 200, body: `{"result":{"a":1},"reason":"r"}`, other: `{"reason":"s"}`},
+		"failExecution":     {token: "agent", prepare: (*matrix).running, status: 200, body: `{"result":{"a":1},"reason":"r"}`, other: `{"reason":"s"}`},
+		"cancelExecution":   {token: "super", prepare: (*matrix).running, status: 200, body: `{"reason":"r"}`, other: `{"reason":"s"}`, lacking: "403 not_requester"},
+
+		"recordPrompt": {token: "agent", prepare: (*matrix).running, status: 201, body: `{"model":"m","provider":"p","messages":[{"role":"user","content":"c"}],"prompt_tokens":1,"max_output_tokens":1,"subject":"s"}`,
+			other: `{"model":"m","content":"c","max_output_tokens":2}`},
+		"recordCompletion": {token: "agent", prepare: (*matrix).prompt, status: 201, body: `{"content":"c","usage":{"prompt_tokens":1,"output_tokens":1},"cost_micros":1,"finish_reason":"stop"}`,
+			other: `{"content":"d","usage":{"prompt_tokens":1,"output_tokens":1},"finish_reason":"stop"}`},
+		"failPrompt": {token: "agent", prepare: (*matrix).prompt, status: 201, body: `{"reason":"r"}`, other: `{"reason":"s"}`},
+
+		"listApprovals":  {token: "super", status: 200, without: map[string]string{"permission": "whoever may read none is shown its own"}},
+		"getApproval":    {token: "super", prepare: (*matrix).approval, status: 200, lacking: "404 not_found"},
+		"decideApproval": {token: "super", prepare: (*matrix).approval, status: 200, body: `{"decision":"deny","reason":"r","action_digest":"{digest}"}`, other: `{"decision":"deny","reason":"s","action_digest":"{digest}"}`},
+
+		"listEvents":     {token: "auditor", status: 200},
+		"streamEvents":   {token: "auditor", status: 200, without: map[string]string{"good": "it does not end; see TestStreamOfARunningServer"}},
+		"getEvent":       {token: "auditor", prepare: (*matrix).event, status: 200},
+		"getEventRecord": {token: "auditor", prepare: (*matrix).event, status: 200},
+		"openEvents":     {token: "auditor", prepare: (*matrix).event, status: 200, body: `{"ids":["{eid}"],"reason":"why"}`, other: `{"ids":["{eid}"],"reason":"because"}`},
+	}
+}
