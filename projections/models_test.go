@@ -103,7 +103,9 @@ func TestModelsAreMadeAgain(t *testing.T) {
 			put(t, other, "other/execution-1", "execution.a.v1", 50)
 			return other
 		}},
-		{"an empty log", func(t *testing.T, _ string, _ *ledgertest.Fixture, _ *tally) *ledgertest.Fixture { return ledgertest.New(t) }},
+		{"an empty log", func(t *testing.T, _ string, _ *ledgertest.Fixture, _ *tally) *ledgertest.Fixture {
+			return ledgertest.New(t)
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

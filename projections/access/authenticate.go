@@ -2,9 +2,11 @@ package access
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/workspace"
 )
 
 // Why a token is not good. Callers answer 401 to all of them.
@@ -20,30 +22,69 @@ type Identity struct {
 	Workspace  *Workspace // as it was when the token was looked up; check permissions against it
 	Actor      domain.Actor
 	Credential domain.CredentialID
-	Roles      []domain.RoleName // in force now
+	Roles      []domain.RoleName // in force now; shared, to be read only
+}
+
+// token is an entry of the index of tokens. It remembers what the workspace
+// last said of it, for as long as that workspace does not change: in a large
+// workspace finding it again costs more than all the rest of a check.
+type token struct {
+	slot  *slot
+	known atomic.Pointer[knowledge]
+}
+
+// knowledge is what one snapshot of a workspace says of a token.
+type knowledge struct {
+	of         *Workspace
+	id         domain.CredentialID
+	credential workspace.Credential
+	holding    workspace.Holding
+	exists     bool
+	active     bool
 }
 
 // Authenticate answers who holds the token with this hash. A workspace that is
 // suspended still answers; it allows reading only (see [Workspace.Suspended]).
 func (m *Model) Authenticate(hash domain.Digest, now time.Time) (Identity, error) {
-	s, ok := m.tokens.Load(hash)
+	entry, ok := m.tokens.Load(hash)
 	if !ok {
 		return Identity{}, ErrUnknownToken
 	}
-	w := s.(*slot).now.Load()
-	id, credential, ok := w.access.TokenByHash(hash)
+	t := entry.(*token)
+	w, k := t.slot.now.Load(), t.known.Load()
+	if k == nil || k.of != w {
+		k = w.know(hash)
+		t.known.Store(k)
+	}
 	switch {
-	case !ok: // long dead, and forgotten by the workspace
+	case !k.exists: // long dead, and forgotten by the workspace
 		m.tokens.Delete(hash)
 		return Identity{}, ErrTokenRevoked
-	case !w.access.Active(credential.Actor, now):
+	case !k.active:
 		return Identity{}, ErrActorRemoved
-	case credential.Revoked:
+	case k.credential.Revoked:
 		return Identity{}, ErrTokenRevoked
-	case !credential.Live(now):
+	case !k.credential.Live(now):
 		return Identity{}, ErrTokenExpired
 	}
-	return Identity{Workspace: w, Actor: credential.Actor, Credential: id, Roles: w.access.RolesOf(credential.Actor, now)}, nil
+	return Identity{Workspace: w, Actor: k.credential.Actor, Credential: k.id, Roles: k.holding.At(now)}, nil
+}
+
+// know looks a token up.
+func (w *Workspace) know(hash domain.Digest) *knowledge {
+	k := &knowledge{of: w}
+	k.id, k.credential, k.exists = w.access.TokenByHash(hash)
+	actor := k.credential.Actor
+	k.active = w.access.Active(actor, time.Time{})
+	switch actor.Kind {
+	case domain.KindMember:
+		member, _ := w.access.Members.Get(domain.MemberID(actor.ID))
+		k.holding = member.Holding
+	case domain.KindAgent:
+		agent, _ := w.access.Agents.Get(domain.AgentID(actor.ID))
+		k.holding = agent.Holding
+	}
+	return k
 }
 
 // Allows reports whether an actor holds a permission in a workspace now.
@@ -53,7 +94,7 @@ func (m *Model) Allows(ws domain.WorkspaceID, actor domain.Actor, p domain.Permi
 }
 
 // Invitation answers whom the invitation with this hash is for, and where. It
-// may have expired; accepting it decides that.
+// may have been used or have expired; accepting it decides that.
 func (m *Model) Invitation(hash domain.Digest) (*Workspace, domain.MemberID, bool) {
 	s, ok := m.invitations.Load(hash)
 	if !ok {

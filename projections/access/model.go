@@ -40,7 +40,7 @@ type Model struct {
 	compiled policy.Cache
 
 	workspaces  sync.Map // domain.WorkspaceID → *slot
-	tokens      sync.Map // domain.Digest of a token → *slot
+	tokens      sync.Map // domain.Digest of a token → *token
 	invitations sync.Map // domain.Digest of an invitation → *slot
 
 	// Of the one goroutine that applies.
@@ -129,13 +129,13 @@ func (m *Model) slot(id domain.WorkspaceID) *slot {
 func (m *Model) index(s *slot, event domain.Event) {
 	switch e := event.(type) {
 	case workspace.TokenIssued:
-		m.tokens.Store(e.Hash, s)
+		m.tokens.Store(e.Hash, &token{slot: s})
 	case workspace.MemberInvited:
 		m.invitations.Store(e.InvitationHash, s)
 	}
 }
 
-// errUndecodable says nothing of what was in the payload.
+// undecodable says nothing of what was in the payload.
 func undecodable(r *ledger.Record, err error) error {
 	if errors.Is(err, workspace.ErrUnknownEvent) || errors.Is(err, policy.ErrUnknownEvent) {
 		return fmt.Errorf("this version does not know the event %s; upgrade it", r.Type)

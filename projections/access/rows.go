@@ -105,7 +105,7 @@ func (m *Model) open(ctx context.Context, id domain.WorkspaceID, position eventl
 	w.position, w.access, w.accessRev, w.policies, w.policyRev = position, r.Access, r.AccessRevision, r.Policies, r.PolicyRevision
 	s.now.Store(w)
 	for hash := range r.Access.Hashes.All() {
-		m.tokens.Store(hash, s)
+		m.tokens.Store(hash, &token{slot: s})
 	}
 	for hash := range r.Access.Invitations.All() {
 		m.invitations.Store(hash, s)
