@@ -71,3 +71,35 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestReadOnlyFileSystem reads a stopped server's log where nothing may be
+// written, such as a mounted backup.
+func TestReadOnlyFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=12m"); err != nil {
+		t.Skipf("mounting a small file system needs root: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	l := openTest(t, dir, Options{})
+	mustAppend(t, l, "acme/a-1", -1, one(1))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	ro, err := OpenReadOnly(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, ro, eventlog.Query{Stream: "acme/a-1"}); got != 1 {
+		t.Errorf("%d records, want 1", got)
+	}
+	if err := ro.Close(); err != nil {
+		t.Error(err)
+	}
+}
