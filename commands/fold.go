@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
@@ -28,6 +29,14 @@ func (h *Handler[S, C, E]) load(ctx context.Context, w *writer[S, C, E]) error {
 	}
 	w.loaded = true
 	return nil
+}
+
+// renew brings w's state to what the log holds now.
+func (h *Handler[S, C, E]) renew(ctx context.Context, w *writer[S, C, E]) error {
+	if w.tail.Revision == eventlog.NoStream {
+		return h.load(ctx, w)
+	}
+	return h.refresh(ctx, w)
 }
 
 // refresh folds what the log holds after w's tail.

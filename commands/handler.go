@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/clawoffice/ledger/domain"
@@ -26,9 +29,25 @@ type Cache interface {
 	Load(ctx context.Context, stream, schema string) (state []byte, tail ledger.Tail, ok bool)
 }
 
-// IDs derives what a command creates, so that a repeat creates the same.
+// IDs makes the ids of events.
 type IDs interface {
 	EventID(cmd domain.CommandID, n int) [16]byte
+}
+
+// attempts makes each decision's events unlike those of every other decision,
+// of the same command too. The log takes a batch with known ids for a repeat of
+// the same bytes; a command that another process has recorded meanwhile must
+// instead conflict, and be answered with what was recorded.
+type attempts struct {
+	process string
+	count   atomic.Uint64
+}
+
+func newAttempts() *attempts { return &attempts{process: randomKey()} }
+
+// of answers what the ids of one attempt at a command derive from.
+func (a *attempts) of(cmd domain.CommandID) domain.CommandID {
+	return cmd + domain.CommandID("/"+a.process+strconv.FormatUint(a.count.Add(1), 36))
 }
 
 // Options tunes a [Handler].
@@ -36,6 +55,7 @@ type Options struct {
 	Name    string // of the aggregate, for the snapshot's schema
 	Forever bool   // remember command ids for the stream's life
 	Shared  bool   // other processes write to the log
+	Young   bool   // a stream not held is mostly one that has no records yet
 	Streams int    // how many streams' states are held
 	Queue   int    // how many commands may wait for one stream
 	Now     func() time.Time
@@ -60,6 +80,7 @@ const (
 type Handler[S domain.State[S, C, E], C any, E domain.Event] struct {
 	log     Log
 	ids     IDs
+	tries   *attempts
 	decode  func(name string, data []byte) (E, error)
 	options Options
 	writers *writers[S, C, E]
@@ -68,7 +89,7 @@ type Handler[S domain.State[S, C, E], C any, E domain.Event] struct {
 // NewHandler makes a Handler. decode is the aggregate's table of stored events.
 func NewHandler[S domain.State[S, C, E], C any, E domain.Event](log Log, ids IDs,
 	decode func(string, []byte) (E, error), options Options) *Handler[S, C, E] {
-	return &Handler[S, C, E]{log: log, ids: ids, decode: decode, options: options,
+	return &Handler[S, C, E]{log: log, ids: ids, tries: newAttempts(), decode: decode, options: options,
 		writers: newWriters[S, C, E](options.Streams)}
 }
 
@@ -171,7 +192,7 @@ func (h *Handler[S, C, E]) settle(ctx context.Context, w *writer[S, C, E], asks 
 		p, rest = h.decide(ctx, w, asks)
 		asks := asks[:len(asks)-len(rest)]
 		if !fresh && p.refused {
-			err, fresh = h.refresh(ctx, w), true // another process may have written what makes the difference
+			err, fresh = h.renew(ctx, w), true // the log may hold what makes the difference
 			continue
 		}
 		if len(p.drafts) == 0 {
@@ -187,7 +208,7 @@ func (h *Handler[S, C, E]) settle(ctx context.Context, w *writer[S, C, E], asks 
 		if !errors.As(err, &wrong) || try == maxConflicts {
 			break
 		}
-		err, fresh = h.refresh(ctx, w), true
+		err, fresh = h.renew(ctx, w), true
 	}
 	w.forget() // what the stream holds is not known now
 	for _, a := range asks[:len(asks)-len(rest)] {
@@ -197,18 +218,22 @@ func (h *Handler[S, C, E]) settle(ctx context.Context, w *writer[S, C, E], asks 
 }
 
 // ready loads w's state if it is not held. It reports whether the state is
-// known to be the log's present one.
+// known to be the log's present one. If not, the log has the last word: an
+// append at a wrong revision fails, and a refusal is looked at again. So a
+// young stream is taken for empty without asking.
 func (h *Handler[S, C, E]) ready(ctx context.Context, w *writer[S, C, E], asks []*ask[S, C, E]) (fresh bool, err error) {
-	if !w.loaded {
+	reads := slices.ContainsFunc(asks, func(a *ask[S, C, E]) bool { return a.build == nil })
+	switch {
+	case !w.loaded && h.options.Young && !reads:
+		w.forget()
+		w.loaded = true
+		return false, nil
+	case !w.loaded:
 		return true, h.load(ctx, w)
-	}
-	if !h.options.Shared {
+	case !h.options.Shared:
 		return true, nil
-	}
-	for _, a := range asks {
-		if a.build == nil {
-			return true, h.refresh(ctx, w)
-		}
+	case reads:
+		return true, h.refresh(ctx, w)
 	}
 	return false, nil
 }
@@ -265,7 +290,7 @@ func (h *Handler[S, C, E]) decide(ctx context.Context, w *writer[S, C, E], asks 
 		}
 		drafts, more, err := h.draft(a, events, at)
 		if err != nil {
-			a.err = err
+			p.refused, a.err = true, err
 			continue
 		}
 		if size += more; size > roundBytes && i > 0 {
@@ -293,8 +318,9 @@ func stamp(now, last time.Time) time.Time {
 // they name. size is about what they take in the log.
 func (h *Handler[S, C, E]) draft(a *ask[S, C, E], events []E, at time.Time) (drafts []ledger.Draft, size int, err error) {
 	drafts = make([]ledger.Draft, 0, len(events)+len(a.contents))
+	attempt := h.tries.of(a.call.ID)
 	add := func(name string, payload []byte, subject domain.SubjectTag) {
-		drafts = append(drafts, ledger.Draft{ID: h.ids.EventID(a.call.ID, len(drafts)), Type: name, Payload: payload,
+		drafts = append(drafts, ledger.Draft{ID: h.ids.EventID(attempt, len(drafts)), Type: name, Payload: payload,
 			Subject: subject, Time: at, Actor: a.call.Actor, Credential: a.call.Credential,
 			Correlation: a.call.Correlation, Cause: a.call.ID})
 		size += len(payload) + ledger.Overhead

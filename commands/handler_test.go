@@ -102,6 +102,61 @@ func TestRepeatsAnswerTheSame(t *testing.T) {
 	}
 }
 
+// Two processes take the same command at the same time: one records it, and the
+// other answers with what was recorded, not with what it would have been.
+func TestTwinsInTwoProcesses(t *testing.T) {
+	f, ctx := ledgertest.New(t), context.Background()
+	for i := range 20 {
+		stream := fmt.Sprintf("acme/test-%d", i)
+		results := make([]Result[counter, added], 2)
+		var wg sync.WaitGroup
+		for p := range results {
+			h := newCounters(f, shared)
+			wg.Go(func() {
+				var err error
+				if results[p], err = h.Do(ctx, stream, call("a"), adding(p+1, 10)); err != nil {
+					t.Error(err)
+				}
+				if _, err := h.Do(ctx, stream, call(fmt.Sprint("next", p)), adding(1, 10)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if results[0].Events[0] != results[1].Events[0] || results[0].Replayed == results[1].Replayed {
+			t.Fatalf("one answered %+v, the other %+v", results[0], results[1])
+		}
+		if records, err := ledger.Verify(ctx, f.Log, f.Keys.Verifier(), "", nil); err != nil || len(records.Bad) > 0 {
+			t.Fatalf("the chain broke: %v, %v", records.Bad, err)
+		}
+	}
+}
+
+// A stream that is taken for empty is found not to be by its first command,
+// whether that is refused, repeats, or would write.
+func TestYoungStreams(t *testing.T) {
+	f, ctx := ledgertest.New(t), context.Background()
+	if _, err := newCounters(f, nil).Do(ctx, stream, call("a"), adding(3, 5)); err != nil {
+		t.Fatal(err)
+	}
+	young := func() *counters { return newCounters(f, func(o *Options) { o.Young = true }) }
+	if r, err := young().Do(ctx, stream, call("a"), adding(3, 5)); err != nil || !r.Replayed || r.State.Sum != 3 {
+		t.Errorf("a repeat: %+v, %v", r, err)
+	}
+	if _, err := young().Do(ctx, stream, call("b"), adding(4, 5)); code(err) != "full" {
+		t.Errorf("a command that only an empty stream allows: %v", err)
+	}
+	if r, err := young().Do(ctx, stream, call("c"), adding(-6, 5)); err != nil || r.State.Sum != -3 {
+		t.Errorf("a command that every state allows: %+v, %v", r, err)
+	}
+	if r, err := young().Do(ctx, stream, call("d"), adding(0, 5)); err != nil || r.State.Sum != -3 {
+		t.Errorf("a command with nothing to do: %+v, %v", r, err)
+	}
+	if state, exists, err := young().Load(ctx, stream); err != nil || !exists || state.Sum != -3 {
+		t.Errorf("a read: %+v, %v, %v", state, exists, err)
+	}
+}
+
 func TestRefusalsAreDecidedAgain(t *testing.T) {
 	f, ctx := ledgertest.New(t), context.Background()
 	h := newCounters(f, nil)

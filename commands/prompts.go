@@ -63,13 +63,14 @@ func (s *Service) writeParts(ctx context.Context, c Call, stream string, subject
 		}
 		tail = r.Tail()
 	}
+	attempt := s.executions.tries.of(c.ID)
 	for ; len(payload) > 0; parts++ {
 		part := payload[:min(partSize, len(payload))]
 		payload = payload[len(part):]
 		if int64(parts) <= tail.Revision {
 			continue // written before a crash
 		}
-		draft := ledger.Draft{ID: s.secret.EventID(c.ID, parts), Type: PartContent, Payload: part, Subject: subject,
+		draft := ledger.Draft{ID: s.secret.EventID(attempt, parts), Type: PartContent, Payload: part, Subject: subject,
 			Time: s.now(), Actor: c.Actor, Credential: c.Credential, Correlation: c.Correlation, Cause: c.ID}
 		receipt, err := s.log.Append(ctx, stream, tail, []ledger.Draft{draft})
 		if err != nil {

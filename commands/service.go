@@ -95,6 +95,7 @@ func New(c Config) *Service {
 		journals:   NewHandler[journal.State, journal.Command](c.Log, c.Secret, journal.Decode, short("journal", heldOthers)),
 	}
 	s.journals.options.Forever = false
+	s.executions.options.Young, s.approvals.options.Young = true, true
 	s.denials = newDenials(s)
 	return s
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
-	"github.com/gowebpki/jcs"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/clawoffice/ledger/domain"
 )
@@ -45,28 +47,13 @@ func ActionDigest(ws domain.WorkspaceID, execution domain.ExecutionID, kind doma
 	return Digest(canonical), nil
 }
 
-// action is the document whose canonical form is digested.
-type action struct {
-	V         string          `json:"v"`
-	Workspace string          `json:"workspace"`
-	Execution string          `json:"execution"`
-	Kind      string          `json:"kind"`
-	Params    json.RawMessage `json:"params"`
-	Policy    actionPolicy    `json:"policy"`
-}
-
-type actionPolicy struct {
-	ID      string `json:"id"`
-	Version int    `json:"version"`
-}
-
+// canonicalAction writes the document in its canonical form: members in order,
+// params canonicalised, no space between.
 func canonicalAction(ws domain.WorkspaceID, execution domain.ExecutionID, kind domain.ActionKind,
 	params json.RawMessage, policy domain.PolicyID, version int) ([]byte, error) {
 	if len(params) == 0 {
 		params = json.RawMessage("{}")
 	}
-	// The canonicaliser below lets some malformed JSON pass and needs quadratic
-	// time for wide objects, so nothing gets there unchecked.
 	shape, err := inspect(params)
 	switch {
 	case err != nil:
@@ -75,24 +62,29 @@ func canonicalAction(ws domain.WorkspaceID, execution domain.ExecutionID, kind d
 		return nil, fmt.Errorf("%w: they must be a JSON object", ErrParams)
 	case shape.depth > maxDepth:
 		return nil, fmt.Errorf("%w: they nest deeper than %d levels; flatten them", ErrParams, maxDepth)
-	case shape.sortWork > maxSortWork:
-		return nil, fmt.Errorf("%w: their objects have too many members; use arrays or split the action", ErrParams)
 	}
-	document, err := json.Marshal(action{"claw-action/1", string(ws), string(execution), string(kind),
-		params, actionPolicy{string(policy), version}})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrParams, err)
+	canonical := jsontext.Value(slices.Clone(params))
+	if err := canonical.Canonicalize(); err != nil {
+		return nil, fmt.Errorf("%w: they can't be brought into canonical form", ErrParams)
 	}
-	canonical, err := jcs.Transform(document)
-	if err != nil {
-		return nil, fmt.Errorf("%w: bringing them into canonical form: %w", ErrParams, err)
+	b := make([]byte, 0, len(canonical)+256)
+	for _, part := range [...]struct{ opening, text string }{
+		{`{"execution":`, string(execution)}, {`,"kind":`, string(kind)},
+	} {
+		if b, err = jsontext.AppendQuote(append(b, part.opening...), part.text); err != nil {
+			return nil, fmt.Errorf("%w: an identifier is not valid UTF-8", ErrParams)
+		}
 	}
-	return canonical, nil
+	b = append(append(b, `,"params":`...), canonical...)
+	if b, err = jsontext.AppendQuote(append(b, `,"policy":{"id":`...), string(policy)); err != nil {
+		return nil, fmt.Errorf("%w: the policy's id is not valid UTF-8", ErrParams)
+	}
+	b = strconv.AppendInt(append(b, `,"version":`...), int64(version), 10)
+	if b, err = jsontext.AppendQuote(append(b, `},"v":"claw-action/1","workspace":`...), string(ws)); err != nil {
+		return nil, fmt.Errorf("%w: the workspace's id is not valid UTF-8", ErrParams)
+	}
+	return append(b, '}'), nil
 }
 
-// What canonicalising may cost: its sorting takes the square of the members of
-// each object, its copying the size once per level.
-const (
-	maxDepth    = 64
-	maxSortWork = 1 << 24 // one object of 4096 members, or 16 of 1024
-)
+// maxDepth bounds how deep params may nest.
+const maxDepth = 64

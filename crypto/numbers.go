@@ -33,11 +33,10 @@ func ExactNumbers(text []byte) error {
 	return err
 }
 
-// shape is what canonicalising a JSON text will cost.
+// shape is what there is to know of a JSON text before it is canonicalised.
 type shape struct {
-	object   bool // whether the value is an object
-	depth    int
-	sortWork int // sum over objects of the square of their members
+	object bool // whether the value is an object
+	depth  int
 }
 
 // inspect reads text once, checks it, and measures it.
@@ -50,10 +49,6 @@ func inspect(text []byte) (shape, error) {
 			return s, atEnd(d)
 		}
 		kind := d.PeekKind()
-		if kind == '}' {
-			_, tokens := d.StackIndex(d.StackDepth())
-			s.sortWork += int(tokens/2) * int(tokens/2)
-		}
 		token, err := d.ReadToken()
 		if err != nil {
 			return s, ErrJSON
