@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,3 +89,50 @@ func BenchmarkRebuild(b *testing.B) {
 }
 
 const benchExecutions = 20_000
+
+// BenchmarkLive appends with and without models that follow, and tells what
+// the models cost in processor time per record.
+func BenchmarkLive(b *testing.B) {
+	f := ledgertest.New(b)
+	for b.Loop() {
+		start := processorTime(b)
+		records := fill(b, f, "acme", 0, benchExecutions/4)
+		alone := processorTime(b) - start
+		m, err := projections.New(f.Ledger, b.TempDir(), projections.Options{}, access.New(f.Ring), directory.New())
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ran := make(chan error, 1)
+		go func() { ran <- m.Run(ctx) }()
+		wait := func() {
+			head, err := f.ReadHead(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, name := range []string{access.Name, directory.Name} {
+				if err := m.WaitFor(ctx, name, head); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		wait()
+		start = processorTime(b)
+		fill(b, f, "acme", benchExecutions, benchExecutions/4)
+		wait()
+		with := processorTime(b) - start
+		b.ReportMetric(float64((with-alone).Microseconds())/float64(records), "cpu-µs/record")
+		cancel()
+		if err := <-ran; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
