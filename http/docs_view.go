@@ -252,6 +252,7 @@ func docsCodes(ops map[string]*operation) []docsCode {
 func commonCodes() map[string]int {
 	return map[string]int{
 		"permission_denied": 403, "not_found": 404, "no_such_path": 404, "invalid_body": 400, "invalid_parameter": 400,
-		"idempotency_key_reused": 409, "workspace_suspended": 403, "version_changed": 412,
+		"idempotency_key_reused": 409, "workspace_suspended": 409, "version_mismatch": 412, "not_there_yet": 503, "not_in_force_yet": 503,
+		"catching_up": 503,
 	}
 }

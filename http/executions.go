@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/clawoffice/ledger/commands"
 	"github.com/clawoffice/ledger/domain"
@@ -72,7 +71,7 @@ func (h *handlers) StartAction(ctx context.Context, r api.StartActionRequestObje
 
 // CompleteExecution ends an execution well.
 func (h *handlers) CompleteExecution(ctx context.Context, r api.CompleteExecutionRequestObject) (api.CompleteExecutionResponseObject, error) {
-	s, receipt, err := h.service.Complete(ctx, h.call(ctx), domain.ExecutionID(r.ID), r.Body.Result, r.Body.Reason)
+	s, receipt, err := h.service.Complete(ctx, h.call(ctx), domain.ExecutionID(r.ID), given(r.Body).Result, given(r.Body).Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func (h *handlers) CompleteExecution(ctx context.Context, r api.CompleteExecutio
 
 // FailExecution ends an execution badly.
 func (h *handlers) FailExecution(ctx context.Context, r api.FailExecutionRequestObject) (api.FailExecutionResponseObject, error) {
-	s, receipt, err := h.service.Fail(ctx, h.call(ctx), domain.ExecutionID(r.ID), r.Body.Result, r.Body.Reason)
+	s, receipt, err := h.service.Fail(ctx, h.call(ctx), domain.ExecutionID(r.ID), given(r.Body).Result, given(r.Body).Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (h *handlers) FailExecution(ctx context.Context, r api.FailExecutionRequest
 // CancelExecution ends an execution before it is done.
 func (h *handlers) CancelExecution(ctx context.Context, r api.CancelExecutionRequestObject) (api.CancelExecutionResponseObject, error) {
 	control := callOf(ctx).holds(domain.ExecutionControl)
-	s, receipt, err := h.service.Cancel(ctx, h.call(ctx), domain.ExecutionID(r.ID), r.Body.Reason, control)
+	s, receipt, err := h.service.Cancel(ctx, h.call(ctx), domain.ExecutionID(r.ID), given(r.Body).Reason, control)
 	if err != nil {
 		return nil, err
 	}
@@ -172,10 +171,4 @@ func (h *handlers) action(ctx context.Context, ws domain.WorkspaceID, s executio
 		a.PermitExpiresAt = act.Permit.ExpiresAt.UTC()
 	}
 	return a
-}
-
-// jsonText is text as a JSON string.
-func jsonText(text string) json.RawMessage {
-	b, _ := json.Marshal(text) // text can always be written
-	return b
 }

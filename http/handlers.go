@@ -166,6 +166,15 @@ func texts[To, From ~string](from []From) []To {
 	return to
 }
 
+// given is a body, or the empty one where none was sent.
+func given[T any](body *T) T {
+	if body == nil {
+		var none T
+		return none
+	}
+	return *body
+}
+
 // optional is nil for the zero time.
 func optional(t api.Time) *time.Time {
 	if t.IsZero() {

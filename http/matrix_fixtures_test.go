@@ -1,6 +1,9 @@
 package http
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // fixture is how an operation is called rightly, from which the matrix makes
 // every wrong call. Words in braces in path and body are filled in from what
@@ -99,7 +102,12 @@ func (m *matrix) name() map[string]string {
 // fixtures has one for every operation of the specification but the service's
 // own pages; see TestMatrix.
 func fixtures() map[string]fixture {
-	const action = `"action":{"kind":"llm.call","params":{}}`
+	all := peopleFixtures()
+	maps.Copy(all, workFixtures())
+	return all
+}
+
+func peopleFixtures() map[string]fixture {
 	return map[string]fixture{
 		"listWorkspaces":   {token: "operator", status: 200},
 		"createWorkspace":  {token: "operator", prepare: (*matrix).name, status: 201, body: `{"id":"{new}","name":"N","currency":"EUR","owner":{"email":"x@y.test","name":"X"}}`, other: `{"id":"{new}","name":"M","currency":"EUR"}`},
@@ -128,7 +136,12 @@ func fixtures() map[string]fixture {
 		"removeAgent":      {token: "owner", prepare: (*matrix).newAgent, status: 204},
 		"createAgentToken": {token: "owner", prepare: (*matrix).newAgent, status: 201, body: `{"name":"n"}`, other: `{"name":"m"}`},
 		"revokeToken":      {token: "owner", prepare: (*matrix).token, status: 204, lacking: "404 not_found"},
+	}
+}
 
+func workFixtures() map[string]fixture {
+	const action = `"action":{"kind":"llm.call","params":{}}`
+	return map[string]fixture{
 		"listPolicies":       {token: "super", status: 200},
 		"evaluatePolicy":     {token: "super", status: 200, body: `{"workflow":"w",` + action + `,"context":{}}`},
 		"getPolicy":          {token: "super", prepare: (*matrix).policy, status: 200},

@@ -16,7 +16,10 @@ import (
 // rounded up, and 8 for each message.
 func promptContent(in *api.PromptInput) (json.RawMessage, domain.Tokens, error) {
 	if in.Messages == nil {
-		return jsonText(in.Content), estimate(len(in.Content), 1), nil
+		if string(in.Content) == "null" {
+			return nil, 0, invalidBody([]fieldError{{"/content", "A prompt needs some content."}})
+		}
+		return in.Content, estimate(textSize(in.Content), 1), nil
 	}
 	size := 0
 	for i, m := range in.Messages {
@@ -43,16 +46,20 @@ func messageSize(m json.RawMessage) (int, error) {
 	}
 	size := 0
 	for name, value := range members {
-		var text string
-		switch {
-		case name == "role":
-		case json.Unmarshal(value, &text) == nil:
-			size += len(text)
-		default:
-			size += len(value)
+		if name != "role" {
+			size += textSize(value)
 		}
 	}
 	return size, nil
+}
+
+// textSize is the bytes of a text, or of the JSON of anything else.
+func textSize(value json.RawMessage) int {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return len(text)
+	}
+	return len(value)
 }
 
 // RecordPrompt records a prompt before it is sent.
@@ -81,7 +88,7 @@ func (h *handlers) RecordPrompt(ctx context.Context, r api.RecordPromptRequestOb
 func (h *handlers) RecordCompletion(ctx context.Context, r api.RecordCompletionRequestObject) (api.RecordCompletionResponseObject, error) {
 	b := r.Body
 	receipt, err := h.service.RecordCompletion(ctx, h.call(ctx), domain.ExecutionID(r.ID), domain.PromptID(r.Pid), commands.RecordCompletion{
-		Content: jsonText(b.Content), FinishReason: b.FinishReason, CostMicros: (*domain.Micros)(b.CostMicros),
+		Content: b.Content, FinishReason: b.FinishReason, CostMicros: (*domain.Micros)(b.CostMicros),
 		Usage: execution.Usage{PromptTokens: domain.Tokens(b.Usage.PromptTokens), OutputTokens: domain.Tokens(b.Usage.OutputTokens)}})
 	if err != nil {
 		return nil, err
@@ -93,7 +100,7 @@ func (h *handlers) RecordCompletion(ctx context.Context, r api.RecordCompletionR
 
 // FailPrompt records that a prompt got no answer.
 func (h *handlers) FailPrompt(ctx context.Context, r api.FailPromptRequestObject) (api.FailPromptResponseObject, error) {
-	receipt, err := h.service.FailPrompt(ctx, h.call(ctx), domain.ExecutionID(r.ID), domain.PromptID(r.Pid), r.Body.Reason)
+	receipt, err := h.service.FailPrompt(ctx, h.call(ctx), domain.ExecutionID(r.ID), domain.PromptID(r.Pid), given(r.Body).Reason)
 	if err != nil {
 		return nil, err
 	}

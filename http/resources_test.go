@@ -259,6 +259,18 @@ func TestExecutionFromRequestToEnd(t *testing.T) {
 	w.refused(400, "invalid_parameter", "GET", executions+"?cursor=nonsense", w.super, "")
 }
 
+func TestBodiesThatMayBeLeftOut(t *testing.T) {
+	w := newWorld(t)
+	for _, how := range []string{"complete", "fail", "cancel"} {
+		w.must(200, "POST", "/v1/workspaces/acme/executions/"+w.started()+"/"+how, w.agent, "")
+	}
+	id := w.started()
+	prompt := w.must(201, "POST", "/v1/workspaces/acme/executions/"+id+"/prompts", w.agent, `{"model":"m","content":[{"type":"text"}],"max_output_tokens":1}`)
+	w.must(201, "POST", "/v1/workspaces/acme/executions/"+id+"/prompts/"+prompt.text("prompt_id")+"/failure", w.agent, "")
+	w.refused(400, "invalid_body", "POST", "/v1/workspaces/acme/executions/"+id+"/prompts", w.agent, `{"model":"m","content":null,"max_output_tokens":1}`)
+	w.must(200, "POST", "/v1/workspaces/acme:suspend", w.operator, "")
+}
+
 func TestCancel(t *testing.T) {
 	w := newWorld(t)
 	id := w.started()

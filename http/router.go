@@ -66,7 +66,7 @@ func (s *Server) generatedRoutes(ops map[string]*operation, handlers api.StrictS
 func (s *Server) newRouter(routes []route) *mux.Router {
 	router := mux.NewRouter().SkipClean(true)
 	router.NotFoundHandler = s.refuse(errNoRoute)
-	router.MethodNotAllowedHandler = s.refuse(errMethod)
+	router.MethodNotAllowedHandler = s.wrongMethod(routes)
 	hot := hotOperations()
 	rank := func(r route) int {
 		if i := slices.Index(hot, r.op.id); i >= 0 {
@@ -86,6 +86,18 @@ func (s *Server) newRouter(routes []route) *mux.Router {
 func (s *Server) refuse(err error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.problems.write(w, callOf(r.Context()), err)
+	})
+}
+
+// wrongMethod answers a path that exists for other methods, and says which.
+func (s *Server) wrongMethod(routes []route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, known := range routes {
+			if shapeOf(known.op.template).match(r.URL.Path) {
+				w.Header().Add("Allow", known.op.method)
+			}
+		}
+		s.problems.write(w, callOf(r.Context()), errMethod)
 	})
 }
 

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,5 +74,33 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 				t.Errorf("api/%s.gen.go does not follow openapi.yaml; run make generate\n%s", name, cut(cmp.Diff(string(have), string(want))))
 			}
 		})
+	}
+}
+
+// TestProblemCodesAreReal: a code that the specification promises must be in
+// the source of whoever refuses.
+func TestProblemCodesAreReal(t *testing.T) {
+	ops, err := specOperations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, dir := range []string{"../domain", "../commands", "."} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || path == "docs_view.go" {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			source.Write(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range docsCodes(ops) {
+		if !strings.Contains(source.String(), `"`+c.Code+`"`) {
+			t.Errorf("nobody answers %s, which %v promise", c.Code, c.Operations)
+		}
 	}
 }

@@ -60,11 +60,8 @@ func (h *handlers) GetWorkspace(ctx context.Context, r api.GetWorkspaceRequestOb
 
 // SuspendWorkspace stops a workspace.
 func (h *handlers) SuspendWorkspace(ctx context.Context, r api.SuspendWorkspaceRequestObject) (api.SuspendWorkspaceResponseObject, error) {
-	ws, reason := domain.WorkspaceID(r.Ws), ""
-	if r.Body != nil {
-		reason = r.Body.Reason
-	}
-	receipt, err := h.service.Suspend(ctx, h.callIn(ctx, ws), reason)
+	ws := domain.WorkspaceID(r.Ws)
+	receipt, err := h.service.Suspend(ctx, h.callIn(ctx, ws), given(r.Body).Reason)
 	if err != nil {
 		return nil, err
 	}

@@ -777,8 +777,10 @@ type BudgetUsage struct {
 
 // CompletionInput defines model for CompletionInput.
 type CompletionInput struct {
-	// Content The answer's text.
-	Content string `json:"content"`
+	// Content Text, or whatever JSON value the model takes or gives.
+	//
+	// Example: Please pay invoice 2041.
+	Content Content `json:"content"`
 
 	// CostMicros As the provider billed it; the larger of it and the price table counts.
 	CostMicros *int64 `json:"cost_micros,omitempty"`
@@ -798,6 +800,11 @@ type CompletionRecorded struct {
 
 // CompletionRecordedStatus defines model for CompletionRecorded.Status.
 type CompletionRecordedStatus string
+
+// Content Text, or whatever JSON value the model takes or gives.
+//
+// Example: Please pay invoice 2041.
+type Content = json.RawMessage
 
 // Count defines model for Count.
 type Count = int64
@@ -1555,8 +1562,10 @@ type PromptFailedStatus string
 
 // PromptInput defines model for PromptInput.
 type PromptInput struct {
-	// Content The prompt's text.
-	Content string `json:"content,omitempty,omitzero"`
+	// Content Text, or whatever JSON value the model takes or gives.
+	//
+	// Example: Please pay invoice 2041.
+	Content Content `json:"content,omitempty,omitzero"`
 
 	// MaxOutputTokens Example: 1200
 	MaxOutputTokens Tokens    `json:"max_output_tokens"`
