@@ -2,6 +2,10 @@ package budget
 
 import "time"
 
+// maxAlerts bounds the alerts of one command, so that they fit into one
+// append. The others come with the next command that counts in their budgets.
+const maxAlerts = 100
+
 // alerting answers an event and the alerts that follow from it. An alert says
 // that what is settled and open in a window reached a threshold of a limit. It
 // comes at the grant that reaches it, or at the settlement of a call that used
@@ -30,7 +34,7 @@ func (b *Budget) crossed(events []Event, entry Entry, count Count, at time.Time)
 			continue
 		}
 		for _, threshold := range b.Spec.AlertAt {
-			if threshold > int(count.Marks[i]) && reached(used[i], limit, threshold) {
+			if threshold > int(count.Marks[i]) && reached(used[i], limit, threshold) && len(events) <= maxAlerts {
 				events = append(events, Alerted{Budget: entry.Budget, Limit: limitNames()[i], Threshold: threshold,
 					Start: entry.Start, Used: used[i], Max: limit, At: at})
 			}

@@ -73,3 +73,16 @@ func must(tb testing.TB, s budget.State, c budget.Command) budget.State {
 	}
 	return domain.Fold(s, events...)
 }
+
+// BenchmarkWindowAt is the cost of the next window, paid once for each budget
+// and window, with the time zone's loading.
+func BenchmarkWindowAt(b *testing.B) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for b.Loop() {
+		zone, err := budget.Zone("Europe/Berlin")
+		if err != nil {
+			b.Fatal(err)
+		}
+		budget.WindowAt(budget.Month, zone, at)
+	}
+}

@@ -6,9 +6,10 @@ import (
 	"github.com/clawoffice/ledger/domain"
 )
 
-// maxSweep bounds the expiries that one command writes. What is due beyond it
-// counts as open until a later command writes it.
-const maxSweep = 1000
+// maxSweep bounds the expiries that one command writes, so that they fit into
+// one append beside what else is decided. What is due beyond it counts as open
+// until a later command writes it.
+const maxSweep = 200
 
 // Decide answers the events that follow from a command, or a [*domain.Error].
 // Every command first writes the expiry of the reservations that are due, and

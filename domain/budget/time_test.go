@@ -45,15 +45,15 @@ func TestFoldNeedsNoZone(t *testing.T) {
 // TestSweepIsBounded writes the expiry of many reservations in steps, and
 // counts those of later steps as open.
 func TestSweepIsBounded(t *testing.T) {
-	s := given(defined(calls(2500))).State()
-	for i := range 2500 {
+	s := given(defined(calls(500))).State()
+	for i := range 500 {
 		s = s.Evolve(reserved(domain.ReservationID(fmt.Sprintf("rs_%04d", i))))
 	}
-	for step, want := range []int{1000, 1000, 500, 0} {
+	for step, want := range []int{200, 200, 100, 0} {
 		if next, ok := s.NextExpiry(); ok != (want > 0) || ok && !next.Equal(due) {
 			t.Fatalf("step %d: the next expiry is %s, %v", step, next, ok)
 		}
-		if open := line(s, "b", "calls", due).Reserved; open != int64(2500-1000*step) && want > 0 {
+		if open := line(s, "b", "calls", due).Reserved; open != int64(500-200*step) && want > 0 {
 			t.Fatalf("step %d: %d are open", step, open)
 		}
 		events, err := s.Decide(budget.Expire{At: due})
@@ -177,4 +177,21 @@ func TestAlertOfNothing(t *testing.T) {
 	})
 	given(defined(spec)).When(reserve("rs_1")).Then(t, reserved("rs_1"),
 		budget.Alerted{Budget: "b", Limit: "calls", Threshold: 100, Start: today.Start, Used: 1, Max: 0, At: noon})
+}
+
+// TestAlertsAreBounded alerts of many budgets in steps.
+func TestAlertsAreBounded(t *testing.T) {
+	var s budget.State
+	for i := range 150 {
+		e := defined(with(calls(10), func(s *budget.Spec) { s.AlertAt = []int{10} }))
+		e.Budget = domain.BudgetID(fmt.Sprintf("b%03d", i))
+		s = s.Evolve(e)
+	}
+	for step, want := range []int{100, 50, 0} {
+		events, err := s.Decide(reserve(domain.ReservationID(fmt.Sprint("rs_", step))))
+		if err != nil || len(events) != 1+want {
+			t.Fatalf("step %d: %d events, error %v; want the reservation and %d alerts", step, len(events), err, want)
+		}
+		s = domain.Fold[budget.State, budget.Command, budget.Event](s, events...)
+	}
 }

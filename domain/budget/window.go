@@ -55,22 +55,46 @@ func calendar(window Window, date time.Time) (first, next time.Time) {
 
 // hourAt answers the hour, cut where the zone's clock shifts within it.
 func hourAt(zone *time.Location, at time.Time) (start, end time.Time) {
-	local := at.In(zone)
-	_, offset := local.Zone()
-	into := (at.Unix() + int64(offset)) % 3600
+	into := (at.Unix() + offsetAt(zone, at)) % 3600
 	if into < 0 {
 		into += 3600
 	}
 	start = time.Unix(at.Unix()-into, 0).UTC()
 	end = start.Add(time.Hour)
-	from, to := local.ZoneBounds()
-	if !from.IsZero() && from.After(start) {
-		start = from.UTC()
+	if cut, ok := shift(zone, start, at); ok {
+		start = cut
 	}
-	if !to.IsZero() && to.Before(end) {
-		end = to.UTC()
+	if cut, ok := shift(zone, at, end); ok {
+		end = cut
 	}
 	return start, end
+}
+
+// offsetAt is how many seconds the zone's clock is ahead of UTC.
+func offsetAt(zone *time.Location, at time.Time) int64 {
+	_, offset := at.In(zone).Zone()
+	return int64(offset)
+}
+
+// shift answers when the zone's clock shifts after from and up to to, if it
+// does. They are so near that it shifts there once at most. It looks at
+// offsets alone because time.Time.ZoneBounds answers ends that are not after
+// their beginning for the last day of some years.
+func shift(zone *time.Location, from, to time.Time) (time.Time, bool) {
+	offset := offsetAt(zone, from)
+	if offsetAt(zone, to) == offset {
+		return time.Time{}, false
+	}
+	before, after := from.Unix(), to.Unix()
+	for after-before > 1 {
+		mid := before + (after-before)/2
+		if offsetAt(zone, time.Unix(mid, 0)) == offset {
+			before = mid
+		} else {
+			after = mid
+		}
+	}
+	return time.Unix(after, 0).UTC(), true
 }
 
 // dateAt answers the date of the day that holds an instant, as midnight UTC of
@@ -89,19 +113,23 @@ func dateAt(zone *time.Location, at time.Time) time.Time {
 // It goes through the periods of constant offset around it, since time.Date
 // does not say which of two instants it answers.
 func dayStart(zone *time.Location, date time.Time) time.Time {
-	const reach = 27 * time.Hour // more than any offset from UTC
+	const (
+		reach = 27 * time.Hour // more than any offset from UTC
+		step  = 6 * time.Hour  // no clock shifts twice within it
+	)
 	for t := date.Add(-reach); ; {
-		local := t.In(zone)
-		_, offset := local.Zone()
-		from, to := local.ZoneBounds()
-		midnight := date.Add(-time.Duration(offset) * time.Second)
-		if !from.IsZero() && midnight.Before(from) {
-			midnight = from
+		next := t.Add(step)
+		if at, ok := shift(zone, t, next); ok {
+			next = at
 		}
-		if to.IsZero() || midnight.Before(to) {
-			return midnight.UTC()
+		midnight := date.Add(-time.Duration(offsetAt(zone, t)) * time.Second)
+		if midnight.Before(t) {
+			midnight = t
 		}
-		t = to
+		if midnight.Before(next) {
+			return midnight
+		}
+		t = next
 	}
 }
 

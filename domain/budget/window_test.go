@@ -37,6 +37,8 @@ func TestWindowAt(t *testing.T) {
 		{"before the first of two midnights", budget.Day, "America/St_Johns", "2010-11-07T02:29:59Z", "2010-11-06T02:30:00Z", "2010-11-07T02:30:00Z", 24, 0},
 		{"the day before a date that was skipped", budget.Day, "Pacific/Apia", "2011-12-30T09:00:00Z", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z", 24, 0},
 		{"the day after a date that was skipped", budget.Day, "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z", 24, 0},
+		{"the last day of a leap year, far ahead", budget.Day, "Europe/Berlin", "2040-12-31T12:00:00Z", "2040-12-30T23:00:00Z", "2040-12-31T23:00:00Z", 24, 0},
+		{"an hour of the last day of a leap year", budget.Hour, "Pacific/Chatham", "2040-12-31T00:00:00Z", "2040-12-30T23:15:00Z", "2040-12-31T00:15:00Z", 1, 0},
 		{"week begins on Monday", budget.Week, "UTC", "2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", 168, 0},
 		{"week ends on Sunday", budget.Week, "UTC", "2026-03-08T23:59:59Z", "2026-03-02T00:00:00Z", "2026-03-09T00:00:00Z", 168, 0},
 		{"week over the end of a year", budget.Week, "UTC", "2027-01-01T00:00:00Z", "2026-12-28T00:00:00Z", "2027-01-04T00:00:00Z", 168, 0},
@@ -86,7 +88,7 @@ func TestZone(t *testing.T) {
 func TestWindowsFollowEachOther(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		name := rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Sao_Paulo", "Africa/Cairo", "Pacific/Apia", "America/St_Johns",
-			"Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut", "Africa/Casablanca", "Antarctica/Troll", "Africa/Monrovia"}).Draw(rt, "zone")
+			"Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Beirut", "Africa/Casablanca", "Antarctica/Troll", "Africa/Monrovia", "Pacific/Chatham"}).Draw(rt, "zone")
 		window := rapid.SampledFrom([]budget.Window{budget.Hour, budget.Day, budget.Week, budget.Month}).Draw(rt, "window")
 		loc := zone(t, name)
 		at := time.Unix(rapid.Int64Range(0, 4e9).Draw(rt, "at"), rapid.Int64Range(0, 999_999_999).Draw(rt, "ns"))
