@@ -104,8 +104,9 @@ func (m *Models) Fresh(name string) (since time.Duration, ok bool) {
 }
 
 // Stale answers [ErrStale] if any of the named projections is not known to
-// have held everything within limit. Before it says so it looks once more, so
-// that a busy machine's late timers don't count as staleness.
+// have held everything within limit. Before it says so it looks once more and
+// lets the models catch up for a moment, so that a busy machine's late timers
+// don't count as staleness.
 func (m *Models) Stale(ctx context.Context, limit time.Duration, names ...string) error {
 	name := m.staleOne(limit, names)
 	if name == "" {
@@ -114,6 +115,9 @@ func (m *Models) Stale(ctx context.Context, limit time.Duration, names ...string
 	ctx, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
 	err := m.look(ctx)
+	if r := m.byName[name]; r != nil && err == nil {
+		_ = r.seen.wait(ctx, eventlog.Position(m.head.Load())) // what matters is looked at below
+	}
 	name = m.staleOne(limit, names)
 	switch {
 	case name == "":

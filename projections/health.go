@@ -32,8 +32,10 @@ type Health struct {
 	Behind    time.Duration     // how long ago it is known to have held everything; -1 if never
 }
 
-// OK reports whether the projection keeps up or will.
-func (h Health) OK() bool { return h.Condition == Live || h.Condition == CatchingUp }
+// OK reports whether the projection keeps up, or will without help.
+func (h Health) OK() bool {
+	return h.Condition == Live || h.Condition == CatchingUp || h.Condition == Unsaved
+}
 
 // Health answers how each projection is doing, in the order they were given.
 func (m *Models) Health() []Health {
@@ -102,10 +104,10 @@ func (r *runner) stop(cause error) {
 
 // poison is stop with the batch held.
 func (r *runner) poison(cause error) {
-	if !errors.Is(cause, errPanicked) {
-		if err := r.commit(r.ctx); err != nil {
-			r.log.Error("records before a bad one could not be saved", "projection", r.spec.Name, "error", err)
-		}
+	if errors.Is(cause, errPanicked) {
+		r.sound = false
+	} else if err := r.commit(r.ctx); err != nil {
+		r.log.Error("records before a bad one could not be saved", "projection", r.spec.Name, "error", err)
 	}
 	r.set(Stopped, cause)
 	r.counts.stopped.Set(1)

@@ -24,8 +24,31 @@ type EventFilter struct {
 	Type   string // the whole stored name
 }
 
-const eventColumns = `SELECT e.position, s.name, e.revision, t.text, e.id_high, e.id_low
-	FROM event e JOIN stream s ON s.id = e.stream JOIN name t ON t.id = e.type`
+const (
+	eventColumns = `SELECT e.position, s.name, e.revision, t.text, e.id_high, e.id_low FROM event e `
+	eventNames   = ` CROSS JOIN stream s ON s.id = e.stream CROSS JOIN name t ON t.id = e.type`
+)
+
+const eventByID = eventColumns + `INDEXED BY event_id` + eventNames + ` WHERE e.id_high = ? AND e.id_low = ? AND e.ws = (SELECT id FROM name WHERE text = ?)
+	ORDER BY e.position LIMIT 1`
+
+// eventsSQL makes the query for a page. A stream belongs to one workspace, and
+// its index is the better one, so the workspace is not asked for then.
+func eventsSQL(f EventFilter) string {
+	sql := ""
+	switch {
+	case f.Stream != "":
+		sql = eventColumns + "INDEXED BY event_stream" + eventNames + " WHERE e.stream = ?"
+	case f.Type != "":
+		sql = eventColumns + "INDEXED BY event_type" + eventNames + " WHERE e.ws = (SELECT id FROM name WHERE text = ?)"
+	default:
+		sql = eventColumns + eventNames + " WHERE e.ws = (SELECT id FROM name WHERE text = ?)"
+	}
+	if f.Type != "" {
+		sql += " AND e.type = (SELECT id FROM name WHERE text = ?)"
+	}
+	return sql + " AND e.position > ? ORDER BY e.position LIMIT ?"
+}
 
 // Events lists a workspace's records after a position, in order of position;
 // bookkeeping has none. To go on, ask again after the last one.
@@ -33,26 +56,23 @@ func (m *Model) Events(ctx context.Context, ws domain.WorkspaceID, after eventlo
 	if limit <= 0 || limit > MaxLimit {
 		limit = MaxLimit
 	}
-	sql := eventColumns + " WHERE e.ws = (SELECT id FROM name WHERE text = ?) AND e.position > ?"
-	args := []any{string(ws), int64(after)}
 	events := []Event{}
 	err := m.view(ctx, func(conn *sqlite.Conn) error {
+		args := []any{string(ws)}
 		if f.Stream != "" {
 			id, err := streamIn(conn, ws, f.Stream)
 			if err != nil {
 				return err
 			}
-			sql += " AND e.stream = ?"
-			args = append(args, id)
+			args[0] = id
 		}
 		if f.Type != "" {
-			sql += " AND e.type = (SELECT id FROM name WHERE text = ?)"
 			args = append(args, f.Type)
 		}
-		return query(conn, sql+" ORDER BY e.position LIMIT ?", func(s *sqlite.Stmt) error {
+		return query(conn, eventsSQL(f), func(s *sqlite.Stmt) error {
 			events = append(events, scanEvent(s, ws))
 			return nil
-		}, append(args, int64(limit))...)
+		}, append(args, int64(after), int64(limit))...)
 	})
 	return events, err
 }
@@ -61,8 +81,7 @@ func (m *Model) Events(ctx context.Context, ws domain.WorkspaceID, after eventlo
 func (m *Model) Event(ctx context.Context, ws domain.WorkspaceID, id [16]byte) (found Event, err error) {
 	h := halves(id)
 	err = m.view(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, eventColumns+` WHERE e.id_high = ? AND e.id_low = ? AND e.ws = (SELECT id FROM name WHERE text = ?)
-			ORDER BY e.position LIMIT 1`, func(s *sqlite.Stmt) error {
+		return query(conn, eventByID, func(s *sqlite.Stmt) error {
 			found = scanEvent(s, ws)
 			return nil
 		}, h[0], h[1], string(ws))

@@ -59,31 +59,48 @@ type ExecutionFilter struct {
 	OldestFirst bool // newest first otherwise
 }
 
-const executionColumns = `SELECT e.id, s.name, w.text, k.text, e.status, a.text, e.unresolved, e.created, e.updated, e.ended, e.position
-	FROM execution e JOIN stream s ON s.id = e.id JOIN name w ON w.id = e.workflow JOIN name k ON k.id = e.kind JOIN name a ON a.id = e.actor`
+// Lists name their index, because without statistics SQLite guesses; CROSS JOIN
+// keeps it to this order of tables: first the list, then names.
+const (
+	executionColumns = `SELECT e.id, s.name, w.text, k.text, e.status, a.text, e.unresolved, e.created, e.updated, e.ended, e.position
+	FROM execution e `
+	executionNames = ` CROSS JOIN stream s ON s.id = e.id CROSS JOIN name w ON w.id = e.workflow
+	CROSS JOIN name k ON k.id = e.kind CROSS JOIN name a ON a.id = e.actor`
+)
 
 // Executions lists the executions of a workspace.
 func (m *Model) Executions(ctx context.Context, ws domain.WorkspaceID, f ExecutionFilter, cursor string, limit int) (Page[Execution], error) {
-	l := list{columns: executionColumns, table: "e", cursor: cursor, limit: limit, oldestFirst: f.OldestFirst}
+	l := f.list(ws)
+	l.cursor, l.limit = cursor, limit
+	return pageOf(ctx, m, l, scanExecution)
+}
+
+// list goes by the index of the filter that is likely to hold back most.
+func (f ExecutionFilter) list(ws domain.WorkspaceID) *list {
+	l := &list{columns: executionColumns, names: executionNames, index: "execution_ws", oldestFirst: f.OldestFirst}
 	l.named("ws", string(ws))
-	if f.Status != "" {
-		l.where("status", executionCode(f.Status))
-	}
 	if f.Workflow != "" {
+		l.index = "execution_workflow"
 		l.named("workflow", string(f.Workflow))
 	}
 	if f.Actor != (domain.Actor{}) {
+		l.index = "execution_actor"
 		l.named("actor", f.Actor.String())
 	}
+	if f.Status != "" {
+		l.index = "execution_status"
+		l.where("status", executionCode(f.Status))
+	}
 	if f.Unresolved {
+		l.index = "execution_unresolved"
 		l.conditions = append(l.conditions, "e.unresolved = 1")
 	}
-	return pageOf(ctx, m, &l, scanExecution)
+	return l
 }
 
 // Execution answers one execution, or [ErrNotFound].
 func (m *Model) Execution(ctx context.Context, ws domain.WorkspaceID, id domain.ExecutionID) (found Execution, err error) {
-	err = m.one(ctx, ws, "execution-"+string(id), executionColumns+" WHERE e.id = ?", func(s *sqlite.Stmt) {
+	err = m.one(ctx, ws, "execution-"+string(id), executionColumns+executionNames+" WHERE e.id = ?", func(s *sqlite.Stmt) {
 		found = scanExecution(s)
 	})
 	return found, err
@@ -111,23 +128,33 @@ type Approval struct {
 	Position  eventlog.Position // of its newest record
 }
 
-const approvalColumns = `SELECT e.id, s.name, e.execution, e.action, k.text, e.status, r.text, e.created, e.expires, e.ended, e.position
-	FROM approval e JOIN stream s ON s.id = e.id JOIN name k ON k.id = e.kind JOIN name r ON r.id = e.requester`
+const (
+	approvalColumns = `SELECT e.id, s.name, e.execution, e.action, k.text, e.status, r.text, e.created, e.expires, e.ended, e.position
+	FROM approval e `
+	approvalNames = ` CROSS JOIN stream s ON s.id = e.id CROSS JOIN name k ON k.id = e.kind CROSS JOIN name r ON r.id = e.requester`
+)
 
 // Approvals lists the approvals of a workspace, newest first; status "" selects
 // all. An approval that is overdue is pending until its expiry is written.
 func (m *Model) Approvals(ctx context.Context, ws domain.WorkspaceID, status approval.Status, cursor string, limit int) (Page[Approval], error) {
-	l := list{columns: approvalColumns, table: "e", cursor: cursor, limit: limit}
+	l := approvals(ws, status)
+	l.cursor, l.limit = cursor, limit
+	return pageOf(ctx, m, l, scanApproval)
+}
+
+func approvals(ws domain.WorkspaceID, status approval.Status) *list {
+	l := &list{columns: approvalColumns, names: approvalNames, index: "approval_ws"}
 	l.named("ws", string(ws))
 	if status != "" {
+		l.index = "approval_status"
 		l.where("status", approvalCode(status))
 	}
-	return pageOf(ctx, m, &l, scanApproval)
+	return l
 }
 
 // Approval answers one approval, or [ErrNotFound].
 func (m *Model) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.ApprovalID) (found Approval, err error) {
-	err = m.one(ctx, ws, "approval-"+string(id), approvalColumns+" WHERE e.id = ?", func(s *sqlite.Stmt) {
+	err = m.one(ctx, ws, "approval-"+string(id), approvalColumns+approvalNames+" WHERE e.id = ?", func(s *sqlite.Stmt) {
 		found = scanApproval(s)
 	})
 	return found, err
@@ -152,7 +179,8 @@ func instant(s *sqlite.Stmt, column int) time.Time {
 // list is a query for one page, in order of numbers.
 type list struct {
 	columns     string
-	table       string
+	names       string
+	index       string
 	conditions  []string
 	args        []any
 	cursor      string
@@ -161,13 +189,13 @@ type list struct {
 }
 
 func (l *list) where(column string, value int64) {
-	l.conditions = append(l.conditions, l.table+"."+column+" = ?")
+	l.conditions = append(l.conditions, "e."+column+" = ?")
 	l.args = append(l.args, value)
 }
 
 // named compares with a name's number; a name that no row has selects none.
 func (l *list) named(column, text string) {
-	l.conditions = append(l.conditions, l.table+"."+column+" = (SELECT id FROM name WHERE text = ?)")
+	l.conditions = append(l.conditions, "e."+column+" = (SELECT id FROM name WHERE text = ?)")
 	l.args = append(l.args, text)
 }
 
@@ -187,8 +215,8 @@ func (l *list) sql() (string, error) {
 		l.limit = MaxLimit
 	}
 	l.args = append(l.args, from, int64(l.limit+1))
-	return l.columns + " WHERE " + strings.Join(l.conditions, " AND ") + " AND " + l.table + ".id " + compare +
-		" ? ORDER BY " + l.table + ".id " + order + " LIMIT ?", nil
+	return l.columns + "INDEXED BY " + l.index + l.names + " WHERE " + strings.Join(l.conditions, " AND ") +
+		" AND e.id " + compare + " ? ORDER BY e.id " + order + " LIMIT ?", nil
 }
 
 // pageOf runs a list; the first column is the number that cursors go by.
