@@ -14,6 +14,7 @@ import (
 type Limits struct {
 	InFlight             int        // requests at once; 2048
 	InFlightPerWorkspace int        // half of InFlight, so that one flood leaves room
+	Places               int        // requests worked on at once, by turns of workspaces; 512
 	Streams              int        // server-sent event streams at once; 512
 	StreamsPerWorkspace  int        // 64
 	BodyBytes            int64      // of request bodies in memory at once; 256 MiB
@@ -25,6 +26,7 @@ type Limits struct {
 func (l Limits) orDefault() Limits {
 	l.InFlight = or(l.InFlight, 2048)
 	l.InFlightPerWorkspace = or(l.InFlightPerWorkspace, max(1, l.InFlight/2))
+	l.Places = or(l.Places, 512)
 	l.Streams = or(l.Streams, 512)
 	l.StreamsPerWorkspace = or(l.StreamsPerWorkspace, 64)
 	l.BodyBytes = or(l.BodyBytes, 256<<20)
@@ -49,6 +51,7 @@ type limiter struct {
 	streams   atomic.Int64
 	bodyBytes atomic.Int64
 
+	turns       *turns
 	workspaces  buckets
 	credentials buckets
 	addresses   buckets
@@ -57,6 +60,7 @@ type limiter struct {
 func newLimiter(l Limits) *limiter {
 	l = l.orDefault()
 	return &limiter{Limits: l,
+		turns:       newTurns(l.Places, l.InFlightPerWorkspace),
 		workspaces:  buckets{limit: l.PerWorkspace},
 		credentials: buckets{limit: l.PerCredential},
 		addresses:   buckets{limit: l.PerAddress},

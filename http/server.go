@@ -334,5 +334,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *call) (leave f
 		return leave, err
 	}
 	done, err := s.readBody(w, r, c)
-	return func() { done(); entered() }, err
+	leave = func() { done(); entered() }
+	if err != nil || c.caller.Workspace == "" || c.op.streams {
+		return leave, err
+	}
+	// Last, so that nobody holds a place while sending a slow body.
+	left, err := s.limits.turns.enter(r.Context(), c.caller.Workspace, c.started)
+	if err != nil {
+		return leave, err
+	}
+	return func() { left(); done(); entered() }, nil
 }
