@@ -46,16 +46,19 @@ func step(s *sqlite.Stmt, row func(*sqlite.Stmt) error) error {
 	}
 }
 
-// batchRows is how many rows one statement inserts.
-const batchRows = 32
+// batchRows, and fewRows at the end of a batch, are how many rows one statement
+// inserts.
+const (
+	batchRows = 32
+	fewRows   = 8
+)
 
 // batch inserts rows of integers, many with one statement.
 type batch struct {
 	table   string
 	columns []string
-	many    string
-	one     string
 	values  []int64
+	texts   map[int]string // the statement for so many rows
 }
 
 func (b *batch) add(conn *sqlite.Conn, row ...int64) error {
@@ -63,30 +66,35 @@ func (b *batch) add(conn *sqlite.Conn, row ...int64) error {
 	if len(b.values) < batchRows*len(b.columns) {
 		return nil
 	}
-	if b.many == "" {
-		b.many = b.sql(batchRows)
-	}
-	return b.insert(conn, b.many, len(b.values))
+	return b.insert(conn, batchRows)
 }
 
 // flush inserts what does not fill a statement.
 func (b *batch) flush(conn *sqlite.Conn) error {
-	if b.one == "" {
-		b.one = b.sql(1)
-	}
 	for len(b.values) > 0 {
-		if err := b.insert(conn, b.one, len(b.columns)); err != nil {
+		rows := 1
+		if len(b.values) >= fewRows*len(b.columns) {
+			rows = fewRows
+		}
+		if err := b.insert(conn, rows); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *batch) insert(conn *sqlite.Conn, sql string, n int) error {
+// insert inserts the first rows.
+func (b *batch) insert(conn *sqlite.Conn, rows int) error {
+	sql, ok := b.texts[rows]
+	if !ok {
+		sql = b.sql(rows)
+		b.texts[rows] = sql
+	}
 	s, err := conn.Prepare(sql)
 	if err != nil {
 		return err
 	}
+	n := rows * len(b.columns)
 	for i, v := range b.values[:n] {
 		s.BindInt64(i+1, v)
 	}

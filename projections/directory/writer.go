@@ -33,7 +33,7 @@ type streamName struct {
 
 func newWriter() *writer {
 	return &writer{names: newRecent[string, int64](4096), streams: newRecent[streamName, int64](16384),
-		events: batch{table: "event", columns: []string{"ws", "position", "stream", "revision", "type", "id_high", "id_low"}},
+		events: batch{table: "event", texts: map[int]string{}, columns: []string{"ws", "position", "stream", "revision", "type", "id_high", "id_low"}},
 		runs:   map[int64]*run{}, asks: map[int64]*ask{}}
 }
 
