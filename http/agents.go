@@ -26,7 +26,7 @@ func (h *handlers) ListAgents(ctx context.Context, r api.ListAgentsRequestObject
 	}
 	ids := s.Agents.Keys()
 	slices.Sort(ids)
-	ids, next := page(ids, func(id domain.AgentID) string { return string(id) }, r.Params.Cursor, pageSize(r.Params.Limit))
+	ids, next := page(ids, func(id domain.AgentID) string { return string(id) }, given(r.Params.Cursor), pageSize(given(r.Params.Limit)))
 	out := api.ListAgents200JSONResponse{Items: []api.Agent{}, Next: next}
 	for _, id := range ids {
 		a, _ := s.Agents.Get(id)

@@ -45,14 +45,14 @@ const pagesOfOthers = 20
 // ListApprovals answers approvals, newest first; to a caller without
 // approval.read only those that it requested.
 func (h *handlers) ListApprovals(ctx context.Context, r api.ListApprovalsRequestObject) (api.ListApprovalsResponseObject, error) {
-	if err := h.reach(ctx, directory.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	ws, all, me := domain.WorkspaceID(r.Ws), callOf(ctx).holds(domain.ApprovalRead), CallerFrom(ctx).Actor
-	out := api.ListApprovals200JSONResponse{Items: []api.Approval{}, Next: r.Params.Cursor}
-	limit := pageSize(r.Params.Limit)
+	out := api.ListApprovals200JSONResponse{Items: []api.Approval{}, Next: given(r.Params.Cursor)}
+	limit := pageSize(given(r.Params.Limit))
 	for range pagesOfOthers {
-		found, err := h.directory.Approvals(ctx, ws, approval.Status(r.Params.Status), out.Next, limit-len(out.Items))
+		found, err := h.directory.Approvals(ctx, ws, approval.Status(given(r.Params.Status)), out.Next, limit-len(out.Items))
 		if err != nil {
 			return nil, listError(err)
 		}
@@ -64,7 +64,7 @@ func (h *handlers) ListApprovals(ctx context.Context, r api.ListApprovalsRequest
 			if err != nil {
 				return nil, err
 			}
-			if r.Params.Status == "" || api.ApprovalStatus(s.Status) == r.Params.Status {
+			if given(r.Params.Status) == "" || api.ApprovalStatus(s.Status) == given(r.Params.Status) {
 				out.Items = append(out.Items, apiApproval(s))
 			}
 		}

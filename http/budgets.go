@@ -59,7 +59,7 @@ func (h *handlers) GetBudget(ctx context.Context, r api.GetBudgetRequestObject) 
 // PutBudget makes or changes a budget.
 func (h *handlers) PutBudget(ctx context.Context, r api.PutBudgetRequestObject) (api.PutBudgetResponseObject, error) {
 	id := domain.BudgetID(r.Budget)
-	s, receipt, err := h.service.DefineBudget(ctx, h.call(ctx), id, domainSpec(*r.Body), ifVersion(r.Params.IfMatch))
+	s, receipt, err := h.service.DefineBudget(ctx, h.call(ctx), id, domainSpec(*r.Body), ifVersion(given(r.Params.IfMatch)))
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (h *handlers) PutPrices(ctx context.Context, r api.PutPricesRequestObject) 
 		prices[domain.Model(model)] = budget.Price{PromptPerMillion: domain.Micros(p.PromptMicrosPerMillion),
 			OutputPerMillion: domain.Micros(p.OutputMicrosPerMillion), PerCall: domain.Micros(p.MicrosPerCall)}
 	}
-	s, receipt, err := h.service.SetPrices(ctx, h.call(ctx), prices, ifVersion(r.Params.IfMatch))
+	s, receipt, err := h.service.SetPrices(ctx, h.call(ctx), prices, ifVersion(given(r.Params.IfMatch)))
 	return api.PutPrices200JSONResponse{Body: apiPrices(s),
 		Headers: api.PutPrices200ResponseHeaders{ETag: etag(s.PriceVersion), LedgerPosition: positionOf(receipt)}}, err
 }

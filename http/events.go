@@ -76,15 +76,15 @@ func within(ws domain.WorkspaceID, stream string) string {
 // ListEvents answers records in the order of the log.
 func (h *handlers) ListEvents(ctx context.Context, r api.ListEventsRequestObject) (api.ListEventsResponseObject, error) {
 	p := r.Params
-	if err := h.reach(ctx, directory.Name, p.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(p.MinPosition)); err != nil {
 		return nil, err
 	}
-	after, err := parsePosition("after", or(p.Cursor, p.After))
+	after, err := parsePosition("after", or(given(p.Cursor), given(p.After)))
 	if err != nil {
 		return nil, err
 	}
-	limit := pageSize(p.Limit)
-	events, err := h.eventsAfter(ctx, domain.WorkspaceID(r.Ws), after, directory.EventFilter{Stream: p.Stream, Type: p.Type}, limit)
+	limit := pageSize(given(p.Limit))
+	events, err := h.eventsAfter(ctx, domain.WorkspaceID(r.Ws), after, directory.EventFilter{Stream: given(p.Stream), Type: given(p.Type)}, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (h *handlers) eventsAfter(ctx context.Context, ws domain.WorkspaceID, after
 
 // GetEvent answers one record's metadata.
 func (h *handlers) GetEvent(ctx context.Context, r api.GetEventRequestObject) (api.GetEventResponseObject, error) {
-	if err := h.reach(ctx, directory.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	ws := domain.WorkspaceID(r.Ws)
@@ -125,7 +125,7 @@ func (h *handlers) GetEvent(ctx context.Context, r api.GetEventRequestObject) (a
 
 // GetEventRecord answers a record as it is stored.
 func (h *handlers) GetEventRecord(ctx context.Context, r api.GetEventRecordRequestObject) (api.GetEventRecordResponseObject, error) {
-	if err := h.reach(ctx, directory.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	ws := domain.WorkspaceID(r.Ws)
@@ -157,16 +157,16 @@ func (h *handlers) OpenEvents(ctx context.Context, r api.OpenEventsRequestObject
 
 // StreamEvents follows the workspace's records.
 func (h *handlers) StreamEvents(ctx context.Context, r api.StreamEventsRequestObject) (api.StreamEventsResponseObject, error) {
-	after, err := parsePosition("after", r.Params.After)
-	if err == nil && r.Params.LastEventID != "" {
-		after, err = parsePosition("Last-Event-ID", r.Params.LastEventID)
+	after, err := parsePosition("after", given(r.Params.After))
+	if err == nil && given(r.Params.LastEventID) != "" {
+		after, err = parsePosition("Last-Event-ID", given(r.Params.LastEventID))
 	}
 	if err != nil {
 		return nil, err
 	}
 	c := callOf(ctx)
 	return follower{h: h, call: c, ws: c.caller.Workspace, after: after,
-		filter: directory.EventFilter{Stream: r.Params.Stream, Type: r.Params.Type}}, nil
+		filter: directory.EventFilter{Stream: given(r.Params.Stream), Type: given(r.Params.Type)}}, nil
 }
 
 // follower is the answer of a stream of events.

@@ -103,11 +103,11 @@ func (h *handlers) CancelExecution(ctx context.Context, r api.CancelExecutionReq
 // ListExecutions answers executions from the directory, newest first.
 func (h *handlers) ListExecutions(ctx context.Context, r api.ListExecutionsRequestObject) (api.ListExecutionsResponseObject, error) {
 	p := r.Params
-	if err := h.reach(ctx, directory.Name, p.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(p.MinPosition)); err != nil {
 		return nil, err
 	}
-	found, err := h.directory.Executions(ctx, domain.WorkspaceID(r.Ws), directory.ExecutionFilter{Status: execution.Status(p.Status),
-		Workflow: domain.Workflow(p.Workflow), Actor: domain.ParseActor(p.Requester)}, p.Cursor, pageSize(p.Limit))
+	found, err := h.directory.Executions(ctx, domain.WorkspaceID(r.Ws), directory.ExecutionFilter{Status: execution.Status(given(p.Status)),
+		Workflow: domain.Workflow(given(p.Workflow)), Actor: domain.ParseActor(given(p.Requester))}, given(p.Cursor), pageSize(given(p.Limit)))
 	if err != nil {
 		return nil, listError(err)
 	}

@@ -166,13 +166,13 @@ func texts[To, From ~string](from []From) []To {
 	return to
 }
 
-// given is a body, or the empty one where none was sent.
-func given[T any](body *T) T {
-	if body == nil {
+// given is a body or a parameter, or the empty one where none was sent.
+func given[T any](sent *T) T {
+	if sent == nil {
 		var none T
 		return none
 	}
-	return *body
+	return *sent
 }
 
 // optional is nil for the zero time.

@@ -46,17 +46,17 @@ func (h *handlers) ListMembers(ctx context.Context, r api.ListMembersRequestObje
 	if err != nil {
 		return nil, err
 	}
-	if err := h.reach(ctx, directory.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	var ids []domain.MemberID
 	for id, m := range s.Members.All() {
-		if r.Params.Status == "" || api.MemberStatus(m.Status) == r.Params.Status {
+		if given(r.Params.Status) == "" || api.MemberStatus(m.Status) == given(r.Params.Status) {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
-	ids, next := page(ids, func(id domain.MemberID) string { return string(id) }, r.Params.Cursor, pageSize(r.Params.Limit))
+	ids, next := page(ids, func(id domain.MemberID) string { return string(id) }, given(r.Params.Cursor), pageSize(given(r.Params.Limit)))
 	out := api.ListMembers200JSONResponse{Items: make([]api.Member, len(ids)), Next: next}
 	for i, id := range ids {
 		m, _ := s.Members.Get(id)
@@ -105,7 +105,7 @@ func (h *handlers) GetMember(ctx context.Context, r api.GetMemberRequestObject) 
 	if err != nil {
 		return nil, err
 	}
-	if err := h.reach(ctx, directory.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	body, err := h.member(ctx, ws, id, m)
@@ -142,12 +142,12 @@ func (h *handlers) RemoveMember(ctx context.Context, r api.RemoveMemberRequestOb
 // SetMemberRoles replaces what a member holds.
 func (h *handlers) SetMemberRoles(ctx context.Context, r api.SetMemberRolesRequestObject) (api.SetMemberRolesResponseObject, error) {
 	ws, id := domain.WorkspaceID(r.Ws), domain.MemberID(r.ID)
-	if r.Params.IfMatch != "" {
+	if given(r.Params.IfMatch) != "" {
 		m, err := h.membership(ctx, ws, id)
 		if err != nil {
 			return nil, err
 		}
-		if rolesTag(m) != r.Params.IfMatch {
+		if rolesTag(m) != given(r.Params.IfMatch) {
 			return nil, domain.Refuse(domain.Stale, "version_mismatch", "The member's roles were changed since you read them. Read them again and repeat the change.")
 		}
 	}

@@ -94,7 +94,7 @@ func (h *handlers) GetPolicy(ctx context.Context, r api.GetPolicyRequestObject) 
 // A narrower policy takes rights away, so it waits as a revocation does.
 func (h *handlers) PutPolicy(ctx context.Context, r api.PutPolicyRequestObject) (api.PutPolicyResponseObject, error) {
 	id := domain.PolicyID(r.Policy)
-	s, receipt, err := h.service.WritePolicy(ctx, h.call(ctx), id, domainPolicy(*r.Body), ifVersion(r.Params.IfMatch))
+	s, receipt, err := h.service.WritePolicy(ctx, h.call(ctx), id, domainPolicy(*r.Body), ifVersion(given(r.Params.IfMatch)))
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +121,8 @@ func (h *handlers) ListPolicyVersions(ctx context.Context, r api.ListPolicyVersi
 		return nil, errNotFound
 	}
 	before := len(versions) + 1
-	if r.Params.Cursor != "" {
-		if before, err = strconv.Atoi(r.Params.Cursor); err != nil {
+	if given(r.Params.Cursor) != "" {
+		if before, err = strconv.Atoi(given(r.Params.Cursor)); err != nil {
 			return nil, invalidParameter("cursor", "This is no cursor of this list.")
 		}
 	}
@@ -131,7 +131,7 @@ func (h *handlers) ListPolicyVersions(ctx context.Context, r api.ListPolicyVersi
 		if versions[i].Version >= before {
 			continue
 		}
-		if len(out.Items) == pageSize(r.Params.Limit) {
+		if len(out.Items) == pageSize(given(r.Params.Limit)) {
 			out.Next = strconv.Itoa(out.Items[len(out.Items)-1].Version)
 			break
 		}

@@ -50,7 +50,7 @@ func (h *handlers) GetRole(ctx context.Context, r api.GetRoleRequestObject) (api
 // PutRole makes or changes a role of the workspace's own.
 func (h *handlers) PutRole(ctx context.Context, r api.PutRoleRequestObject) (api.PutRoleResponseObject, error) {
 	ws, name := domain.WorkspaceID(r.Ws), domain.RoleName(r.Role)
-	s, receipt, err := h.service.DefineRole(ctx, h.call(ctx), name, texts[domain.Permission](r.Body.Permissions), r.Body.Description, ifVersion(r.Params.IfMatch))
+	s, receipt, err := h.service.DefineRole(ctx, h.call(ctx), name, texts[domain.Permission](r.Body.Permissions), r.Body.Description, ifVersion(given(r.Params.IfMatch)))
 	if err != nil {
 		return nil, err
 	}

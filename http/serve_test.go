@@ -334,7 +334,7 @@ func TestTheGeneratedClientWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := client.RequestExecutionWithResponse(t.Context(), "acme", &api.RequestExecutionParams{IdempotencyKey: "k"},
+	got, err := client.RequestExecutionWithResponse(t.Context(), "acme", &api.RequestExecutionParams{IdempotencyKey: new("k")},
 		api.ExecutionInput{Workflow: "w", Action: api.ActionInput{Kind: "a.b", Params: []byte(`{}`)}})
 	if err != nil || got.JSON201 == nil || got.JSON201.Status != "authorized" {
 		t.Fatalf("%v %v %s", err, got.Status(), got.Body)

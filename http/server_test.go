@@ -210,8 +210,8 @@ func TestHandlersSeeTheCall(t *testing.T) {
 		if want := (Caller{"acme", domain.AgentActor("ag_1"), "tk_agent"}); CallerFrom(ctx) != want {
 			t.Errorf("caller %v", CallerFrom(ctx))
 		}
-		if string(r.Body.Action.Params) != `{"b":1,"a":2}` || r.Params.IdempotencyKey != "key 1" || RequestIDFrom(ctx) != "rq-1" {
-			t.Errorf("params %s, key %q, id %q", r.Body.Action.Params, r.Params.IdempotencyKey, RequestIDFrom(ctx))
+		if string(r.Body.Action.Params) != `{"b":1,"a":2}` || given(r.Params.IdempotencyKey) != "key 1" || RequestIDFrom(ctx) != "rq-1" {
+			t.Errorf("params %s, key %q, id %q", r.Body.Action.Params, given(r.Params.IdempotencyKey), RequestIDFrom(ctx))
 		}
 		return api.RequestExecution201JSONResponse{Headers: api.RequestExecution201ResponseHeaders{LedgerPosition: "99"}}, nil
 	}

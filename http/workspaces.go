@@ -21,11 +21,11 @@ func apiWorkspace(s workspace.State) api.Workspace {
 // ListWorkspaces answers the operator, who sees that workspaces exist and
 // nothing of what is in them.
 func (h *handlers) ListWorkspaces(ctx context.Context, r api.ListWorkspacesRequestObject) (api.ListWorkspacesResponseObject, error) {
-	if err := h.reach(ctx, access.Name, r.Params.MinPosition); err != nil {
+	if err := h.reach(ctx, access.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	all := h.access.List()
-	items, next := page(all, func(w *access.Workspace) string { return string(w.ID()) }, r.Params.Cursor, pageSize(r.Params.Limit))
+	items, next := page(all, func(w *access.Workspace) string { return string(w.ID()) }, given(r.Params.Cursor), pageSize(given(r.Params.Limit)))
 	out := api.ListWorkspaces200JSONResponse{Items: make([]api.Workspace, len(items)), Next: next}
 	for i, w := range items {
 		out.Items[i] = apiWorkspace(w.Access())

@@ -220,7 +220,7 @@ func (siw *ServerInterfaceWrapper) AcceptInvitation(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -320,7 +320,7 @@ func (siw *ServerInterfaceWrapper) CreateWorkspace(w http.ResponseWriter, r *htt
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -480,7 +480,7 @@ func (siw *ServerInterfaceWrapper) CreateAgent(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -539,7 +539,7 @@ func (siw *ServerInterfaceWrapper) RemoveAgent(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -649,7 +649,7 @@ func (siw *ServerInterfaceWrapper) CreateAgentToken(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -840,7 +840,7 @@ func (siw *ServerInterfaceWrapper) DecideApproval(w http.ResponseWriter, r *http
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -941,7 +941,7 @@ func (siw *ServerInterfaceWrapper) DeleteBudget(w http.ResponseWriter, r *http.R
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1051,7 +1051,7 @@ func (siw *ServerInterfaceWrapper) PutBudget(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1070,7 +1070,7 @@ func (siw *ServerInterfaceWrapper) PutBudget(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 
 	}
 
@@ -1317,7 +1317,7 @@ func (siw *ServerInterfaceWrapper) StreamEvents(w http.ResponseWriter, r *http.R
 			return
 		}
 
-		params.LastEventID = LastEventID
+		params.LastEventID = &LastEventID
 
 	}
 
@@ -1469,7 +1469,7 @@ func (siw *ServerInterfaceWrapper) OpenEvents(w http.ResponseWriter, r *http.Req
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1626,7 +1626,7 @@ func (siw *ServerInterfaceWrapper) RequestExecution(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1736,7 +1736,7 @@ func (siw *ServerInterfaceWrapper) RequestAction(w http.ResponseWriter, r *http.
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1804,7 +1804,7 @@ func (siw *ServerInterfaceWrapper) StartAction(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1863,7 +1863,7 @@ func (siw *ServerInterfaceWrapper) CancelExecution(w http.ResponseWriter, r *htt
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1922,7 +1922,7 @@ func (siw *ServerInterfaceWrapper) CompleteExecution(w http.ResponseWriter, r *h
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -1981,7 +1981,7 @@ func (siw *ServerInterfaceWrapper) FailExecution(w http.ResponseWriter, r *http.
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2040,7 +2040,7 @@ func (siw *ServerInterfaceWrapper) RecordPrompt(w http.ResponseWriter, r *http.R
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2108,7 +2108,7 @@ func (siw *ServerInterfaceWrapper) RecordCompletion(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2176,7 +2176,7 @@ func (siw *ServerInterfaceWrapper) FailPrompt(w http.ResponseWriter, r *http.Req
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2235,7 +2235,7 @@ func (siw *ServerInterfaceWrapper) StartExecution(w http.ResponseWriter, r *http
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2366,7 +2366,7 @@ func (siw *ServerInterfaceWrapper) InviteMember(w http.ResponseWriter, r *http.R
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2425,7 +2425,7 @@ func (siw *ServerInterfaceWrapper) RemoveMember(w http.ResponseWriter, r *http.R
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2535,7 +2535,7 @@ func (siw *ServerInterfaceWrapper) SetMemberRoles(w http.ResponseWriter, r *http
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2554,7 +2554,7 @@ func (siw *ServerInterfaceWrapper) SetMemberRoles(w http.ResponseWriter, r *http
 			return
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 
 	}
 
@@ -2613,7 +2613,7 @@ func (siw *ServerInterfaceWrapper) CreateMemberToken(w http.ResponseWriter, r *h
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2791,7 +2791,7 @@ func (siw *ServerInterfaceWrapper) PutPolicy(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -2810,7 +2810,7 @@ func (siw *ServerInterfaceWrapper) PutPolicy(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 
 	}
 
@@ -3005,7 +3005,7 @@ func (siw *ServerInterfaceWrapper) PutPrices(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -3024,7 +3024,7 @@ func (siw *ServerInterfaceWrapper) PutPrices(w http.ResponseWriter, r *http.Requ
 			return
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 
 	}
 
@@ -3125,7 +3125,7 @@ func (siw *ServerInterfaceWrapper) DeleteRole(w http.ResponseWriter, r *http.Req
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -3235,7 +3235,7 @@ func (siw *ServerInterfaceWrapper) PutRole(w http.ResponseWriter, r *http.Reques
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -3254,7 +3254,7 @@ func (siw *ServerInterfaceWrapper) PutRole(w http.ResponseWriter, r *http.Reques
 			return
 		}
 
-		params.IfMatch = IfMatch
+		params.IfMatch = &IfMatch
 
 	}
 
@@ -3313,7 +3313,7 @@ func (siw *ServerInterfaceWrapper) RevokeToken(w http.ResponseWriter, r *http.Re
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -3363,7 +3363,7 @@ func (siw *ServerInterfaceWrapper) ResumeWorkspace(w http.ResponseWriter, r *htt
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 
@@ -3413,7 +3413,7 @@ func (siw *ServerInterfaceWrapper) SuspendWorkspace(w http.ResponseWriter, r *ht
 			return
 		}
 
-		params.IdempotencyKey = IdempotencyKey
+		params.IdempotencyKey = &IdempotencyKey
 
 	}
 

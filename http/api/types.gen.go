@@ -2000,409 +2000,409 @@ type WsParam = WorkspaceID
 // AcceptInvitationParams defines parameters for AcceptInvitation.
 type AcceptInvitationParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListWorkspacesParams defines parameters for ListWorkspaces.
 type ListWorkspacesParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // CreateWorkspaceParams defines parameters for CreateWorkspace.
 type CreateWorkspaceParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetWorkspaceParams defines parameters for GetWorkspace.
 type GetWorkspaceParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // CreateAgentParams defines parameters for CreateAgent.
 type CreateAgentParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RemoveAgentParams defines parameters for RemoveAgent.
 type RemoveAgentParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetAgentParams defines parameters for GetAgent.
 type GetAgentParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // CreateAgentTokenParams defines parameters for CreateAgentToken.
 type CreateAgentTokenParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListApprovalsParams defines parameters for ListApprovals.
 type ListApprovalsParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 
 	// Status Only approvals in this status.
-	Status ApprovalStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *ApprovalStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // GetApprovalParams defines parameters for GetApproval.
 type GetApprovalParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // DecideApprovalParams defines parameters for DecideApproval.
 type DecideApprovalParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListBudgetsParams defines parameters for ListBudgets.
 type ListBudgetsParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // DeleteBudgetParams defines parameters for DeleteBudget.
 type DeleteBudgetParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetBudgetParams defines parameters for GetBudget.
 type GetBudgetParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // PutBudgetParams defines parameters for PutBudget.
 type PutBudgetParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetBudgetUsageParams defines parameters for GetBudgetUsage.
 type GetBudgetUsageParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// After Only what comes after this position.
-	After AfterParam `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 
 	// Stream Only this stream of the workspace, such as execution-ex_….
-	Stream StreamParam `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+	Stream *StreamParam `form:"stream,omitempty" json:"stream,omitempty"`
 
 	// Type Only this type, such as execution.requested.v1.
-	Type TypeParam `form:"type,omitempty" json:"type,omitempty,omitzero"`
+	Type *TypeParam `form:"type,omitempty" json:"type,omitempty"`
 }
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// After Only what comes after this position.
-	After AfterParam `form:"after,omitempty" json:"after,omitempty,omitzero"`
+	After *AfterParam `form:"after,omitempty" json:"after,omitempty"`
 
 	// Stream Only this stream of the workspace, such as execution-ex_….
-	Stream StreamParam `form:"stream,omitempty" json:"stream,omitempty,omitzero"`
+	Stream *StreamParam `form:"stream,omitempty" json:"stream,omitempty"`
 
 	// Type Only this type, such as execution.requested.v1.
-	Type TypeParam `form:"type,omitempty" json:"type,omitempty,omitzero"`
+	Type *TypeParam `form:"type,omitempty" json:"type,omitempty"`
 
 	// LastEventID The position of the last record received.
-	LastEventID Position `json:"Last-Event-ID,omitempty,omitzero"`
+	LastEventID *Position `json:"Last-Event-ID,omitempty"`
 }
 
 // GetEventParams defines parameters for GetEvent.
 type GetEventParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // GetEventRecordParams defines parameters for GetEventRecord.
 type GetEventRecordParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // OpenEventsParams defines parameters for OpenEvents.
 type OpenEventsParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListExecutionsParams defines parameters for ListExecutions.
 type ListExecutionsParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 
 	// Status Only executions in this status.
-	Status ExecutionStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *ExecutionStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// Workflow Only executions of this workflow.
-	Workflow Name `form:"workflow,omitempty" json:"workflow,omitempty,omitzero"`
+	Workflow *Name `form:"workflow,omitempty" json:"workflow,omitempty"`
 
 	// Requester Only executions this actor requested, such as agent:ag_….
-	Requester Actor `form:"requester,omitempty" json:"requester,omitempty,omitzero"`
+	Requester *Actor `form:"requester,omitempty" json:"requester,omitempty"`
 }
 
 // RequestExecutionParams defines parameters for RequestExecution.
 type RequestExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetExecutionParams defines parameters for GetExecution.
 type GetExecutionParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // RequestActionParams defines parameters for RequestAction.
 type RequestActionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // StartActionParams defines parameters for StartAction.
 type StartActionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelExecutionParams defines parameters for CancelExecution.
 type CancelExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CompleteExecutionParams defines parameters for CompleteExecution.
 type CompleteExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // FailExecutionParams defines parameters for FailExecution.
 type FailExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RecordPromptParams defines parameters for RecordPrompt.
 type RecordPromptParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RecordCompletionParams defines parameters for RecordCompletion.
 type RecordCompletionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // FailPromptParams defines parameters for FailPrompt.
 type FailPromptParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // StartExecutionParams defines parameters for StartExecution.
 type StartExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListMembersParams defines parameters for ListMembers.
 type ListMembersParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 
 	// Status Only members in this status.
-	Status MemberStatus `form:"status,omitempty" json:"status,omitempty,omitzero"`
+	Status *MemberStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // InviteMemberParams defines parameters for InviteMember.
 type InviteMemberParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RemoveMemberParams defines parameters for RemoveMember.
 type RemoveMemberParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetMemberParams defines parameters for GetMember.
 type GetMemberParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // SetMemberRolesParams defines parameters for SetMemberRoles.
 type SetMemberRolesParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // CreateMemberTokenParams defines parameters for CreateMemberToken.
 type CreateMemberTokenParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListPoliciesParams defines parameters for ListPolicies.
 type ListPoliciesParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // GetPolicyParams defines parameters for GetPolicy.
 type GetPolicyParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // PutPolicyParams defines parameters for PutPolicy.
 type PutPolicyParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListPolicyVersionsParams defines parameters for ListPolicyVersions.
 type ListPolicyVersionsParams struct {
 	// Limit At most so many items.
-	Limit LimitParam `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next` of the page before.
-	Cursor CursorParam `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // GetPricesParams defines parameters for GetPrices.
 type GetPricesParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // PutPricesParams defines parameters for PutPrices.
 type PutPricesParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ListRolesParams defines parameters for ListRoles.
 type ListRolesParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // DeleteRoleParams defines parameters for DeleteRole.
 type DeleteRoleParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetRoleParams defines parameters for GetRole.
 type GetRoleParams struct {
 	// MinPosition Wait until the read model has reached this position.
-	MinPosition MinPosition `form:"min_position,omitempty" json:"min_position,omitempty,omitzero"`
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // PutRoleParams defines parameters for PutRole.
 type PutRoleParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
-	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // RevokeTokenParams defines parameters for RevokeToken.
 type RevokeTokenParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ResumeWorkspaceParams defines parameters for ResumeWorkspace.
 type ResumeWorkspaceParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // SuspendWorkspaceParams defines parameters for SuspendWorkspace.
 type SuspendWorkspaceParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
-	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // AcceptInvitationJSONRequestBody defines body for AcceptInvitation for application/json ContentType.
