@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,22 +120,24 @@ func (s *benchServer) stop() {
 
 // metric reads one of the server's metrics; 0 if it can't.
 func (s *benchServer) metric(name string) float64 {
-	c, err := load.Dial(s.target.address)
+	request, err := http.NewRequest(http.MethodGet, "http://"+s.target.address+"/metrics", nil)
 	if err != nil {
 		return 0
 	}
-	defer func() { _ = c.Close() }()
-	_, answer, err := c.Do("GET", "/metrics", s.target.operator, nil)
+	request.Header.Set("Authorization", "Bearer "+s.target.operator)
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0
 	}
-	_, rest, ok := strings.Cut("\n"+string(answer), "\n"+name+" ")
-	if !ok {
-		return 0
+	defer func() { _ = answer.Body.Close() }()
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			value, _ := strconv.ParseFloat(text, 64)
+			return value
+		}
 	}
-	text, _, _ := strings.Cut(rest, "\n")
-	value, _ := strconv.ParseFloat(text, 64)
-	return value
+	return 0
 }
 
 // cpuName is the processor's own name, where the system tells it.

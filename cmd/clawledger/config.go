@@ -24,11 +24,11 @@ var _ kong.Resolver = config(nil)
 
 // readConfig reads a --config file.
 func readConfig(r io.Reader) (kong.Resolver, error) {
-	c := config{}
+	c := map[string]any{} // not a config, or sections would be configs too
 	if err := yaml.NewDecoder(r).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the configuration file is not YAML of \"name: value\" lines: %w", err)
 	}
-	return c, nil
+	return config(c), nil
 }
 
 // Resolve answers a flag's value unless the environment has one.

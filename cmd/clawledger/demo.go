@@ -161,7 +161,7 @@ func read(out any, expected ...string) func(*http.Response, error) (refused bool
 					return true, nil
 				}
 			}
-			return true, fmt.Errorf("%w: %s %s: %s (%s)", errDemo, r.Request.Method, r.Request.URL.Path, problem.Detail, problem.Code)
+			return true, fmt.Errorf("%w: %s %s: %s", errDemo, r.Request.Method, r.Request.URL.Path, body)
 		}
 		if out == nil {
 			return false, nil

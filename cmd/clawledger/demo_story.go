@@ -71,12 +71,12 @@ var demoBudgets = map[string]string{
 	"support-hourly": `{"scope":{"workflow":"support"},"window":"hour","timezone":"Europe/Vienna","limits":{"calls":100000},"mode":"enforce","alert_at":[90]}`,
 }
 
-const demoPrices = `{"prices":{"gpt-large":{"prompt_per_million":2500000,"output_per_million":10000000},"small-fast":{"prompt_per_million":150000,"output_per_million":600000}}}`
+const demoPrices = `{"models":{"gpt-large":{"prompt_micros_per_million":2500000,"output_micros_per_million":10000000},"small-fast":{"prompt_micros_per_million":150000,"output_micros_per_million":600000}}}`
 
 // found makes the workspace with its people, agents, policies and budgets.
 func (d *demo) found(ctx context.Context) error {
 	var made api.WorkspaceCreated
-	_, err := read(&made)(d.api.CreateWorkspaceWithBody(ctx, &api.CreateWorkspaceParams{}, jsonType,
+	_, err := read(&made)(d.api.CreateWorkspaceWithBody(ctx, nil, jsonType,
 		body(`{"id":%q,"name":"Demo Company","currency":"EUR","owner":{"email":"olivia@demo.example","name":"Olivia Owner"}}`, d.ws), bearer(d.operator)))
 	if err != nil {
 		return err
@@ -94,16 +94,16 @@ func (d *demo) found(ctx context.Context) error {
 	}
 	owner := bearer(d.people["owner"].Token)
 	for id, text := range demoPolicies {
-		if _, err := read(nil)(d.api.PutPolicyWithBody(ctx, d.ws, id, &api.PutPolicyParams{}, jsonType, body("%s", text), owner)); err != nil {
+		if _, err := read(nil)(d.api.PutPolicyWithBody(ctx, d.ws, id, nil, jsonType, body("%s", text), owner)); err != nil {
 			return err
 		}
 	}
 	for id, text := range demoBudgets {
-		if _, err := read(nil)(d.api.PutBudgetWithBody(ctx, d.ws, id, &api.PutBudgetParams{}, jsonType, body("%s", text), owner)); err != nil {
+		if _, err := read(nil)(d.api.PutBudgetWithBody(ctx, d.ws, id, nil, jsonType, body("%s", text), owner)); err != nil {
 			return err
 		}
 	}
-	_, err = read(nil)(d.api.PutPricesWithBody(ctx, d.ws, &api.PutPricesParams{}, jsonType, body(demoPrices), owner))
+	_, err = read(nil)(d.api.PutPricesWithBody(ctx, d.ws, nil, jsonType, body(demoPrices), owner))
 	return err
 }
 
@@ -112,13 +112,13 @@ func (d *demo) join(ctx context.Context, role string) error {
 	var invited struct {
 		Token string `json:"invitation_token"`
 	}
-	_, err := read(&invited)(d.api.InviteMemberWithBody(ctx, d.ws, &api.InviteMemberParams{}, jsonType,
+	_, err := read(&invited)(d.api.InviteMemberWithBody(ctx, d.ws, nil, jsonType,
 		body(`{"email":"%s@demo.example","name":%q,"roles":[%q]}`, role, demoNames[role], role), bearer(d.people["owner"].Token)))
 	if err != nil {
 		return err
 	}
 	var joined struct{ Member, Token string }
-	_, err = read(&joined)(d.api.AcceptInvitationWithBody(ctx, &api.AcceptInvitationParams{}, jsonType, body(`{"invitation_token":%q}`, invited.Token)))
+	_, err = read(&joined)(d.api.AcceptInvitationWithBody(ctx, nil, jsonType, body(`{"invitation_token":%q}`, invited.Token)))
 	d.people[role] = demoPerson{demoNames[role], role, joined.Member, joined.Token}
 	return err
 }
@@ -127,12 +127,12 @@ func (d *demo) join(ctx context.Context, role string) error {
 func (d *demo) register(ctx context.Context, a demoAgent) error {
 	var made, token struct{ ID, Token string }
 	owner := bearer(d.people["owner"].Token)
-	_, err := read(&made)(d.api.CreateAgentWithBody(ctx, d.ws, &api.CreateAgentParams{}, jsonType,
+	_, err := read(&made)(d.api.CreateAgentWithBody(ctx, d.ws, nil, jsonType,
 		body(`{"name":%q,"roles":["agent"],"workflows":[%q]}`, a.Name, a.workflow), owner))
 	if err != nil {
 		return err
 	}
-	_, err = read(&token)(d.api.CreateAgentTokenWithBody(ctx, d.ws, made.ID, &api.CreateAgentTokenParams{}, jsonType, body(`{"name":"production"}`), owner))
+	_, err = read(&token)(d.api.CreateAgentTokenWithBody(ctx, d.ws, made.ID, nil, jsonType, body(`{"name":"production"}`), owner))
 	a.ID, a.Roles, a.Token = made.ID, "agent, "+a.workflow, token.Token
 	d.agents = append(d.agents, a)
 	return err
@@ -143,7 +143,7 @@ func (d *demo) run(ctx context.Context, r *rand.Rand) error {
 	a := d.agents[r.IntN(len(d.agents))]
 	action := fmt.Sprintf(a.actions[r.IntN(len(a.actions))], 1000+r.IntN(9000), 100+r.IntN(90_000))
 	var asked api.ExecutionRequested
-	_, err := read(&asked)(d.api.RequestExecutionWithBody(ctx, d.ws, &api.RequestExecutionParams{}, jsonType,
+	_, err := read(&asked)(d.api.RequestExecutionWithBody(ctx, d.ws, nil, jsonType,
 		body(`{"workflow":%q,"action":%s,"subject":"customer-%d","context":{"queue":"demo"}}`, a.workflow, action, r.IntN(50)), bearer(a.Token)))
 	if err != nil {
 		return err
@@ -160,7 +160,7 @@ func (d *demo) run(ctx context.Context, r *rand.Rand) error {
 	if permit == "" { // denied by a policy
 		return nil
 	}
-	_, err = read(nil)(d.api.StartExecutionWithBody(ctx, d.ws, asked.ID, &api.StartExecutionParams{}, jsonType,
+	_, err = read(nil)(d.api.StartExecutionWithBody(ctx, d.ws, asked.ID, nil, jsonType,
 		body(`{"permit":%q,"action":%s}`, permit, action), bearer(a.Token)))
 	if err != nil {
 		return err
@@ -185,21 +185,21 @@ func (d *demo) decide(ctx context.Context, r *rand.Rand, a demoAgent, asked api.
 	if n <= 2 {
 		decision, reason = "deny", "The amount does not match the order."
 	}
-	_, err = read(nil)(d.api.DecideApprovalWithBody(ctx, d.ws, asked.ApprovalID, &api.DecideApprovalParams{}, jsonType,
+	_, err = read(nil)(d.api.DecideApprovalWithBody(ctx, d.ws, asked.ApprovalID, nil, jsonType,
 		body(`{"decision":%q,"reason":%q,"action_digest":%q}`, decision, reason, asked.ActionDigest), bearer(d.people["operations_supervisor"].Token)))
 	if err != nil {
 		return "", err
 	}
 	d.events.Add(3)
 	var got struct{ Permit string }
-	_, err = read(&got)(d.api.GetExecution(ctx, d.ws, asked.ID, &api.GetExecutionParams{}, bearer(a.Token)))
+	_, err = read(&got)(d.api.GetExecution(ctx, d.ws, asked.ID, nil, bearer(a.Token)))
 	return got.Permit, err
 }
 
 // prompt records a prompt and its completion, or its failure.
 func (d *demo) prompt(ctx context.Context, r *rand.Rand, a demoAgent, execution string) error {
 	var made api.PromptRecorded
-	refused, err := read(&made, "budget_exceeded")(d.api.RecordPromptWithBody(ctx, d.ws, execution, &api.RecordPromptParams{}, jsonType,
+	refused, err := read(&made, "budget_exceeded")(d.api.RecordPromptWithBody(ctx, d.ws, execution, nil, jsonType,
 		body(`{"model":%q,"provider":"demo","messages":[{"role":"user","content":%q}],"max_output_tokens":400}`, a.model, fmt.Sprintf(a.prompt, r.IntN(9999))), bearer(a.Token)))
 	if err != nil || refused {
 		return err
@@ -207,11 +207,11 @@ func (d *demo) prompt(ctx context.Context, r *rand.Rand, a demoAgent, execution 
 	d.events.Add(3)
 	pause(ctx, r)
 	if r.IntN(20) == 0 {
-		_, err = read(nil)(d.api.FailPromptWithBody(ctx, d.ws, execution, made.PromptID, &api.FailPromptParams{}, jsonType, body(`{"reason":"timeout"}`), bearer(a.Token)))
+		_, err = read(nil)(d.api.FailPromptWithBody(ctx, d.ws, execution, made.PromptID, nil, jsonType, body(`{"reason":"timeout"}`), bearer(a.Token)))
 		return err
 	}
 	d.events.Add(3)
-	_, err = read(nil)(d.api.RecordCompletionWithBody(ctx, d.ws, execution, made.PromptID, &api.RecordCompletionParams{}, jsonType,
+	_, err = read(nil)(d.api.RecordCompletionWithBody(ctx, d.ws, execution, made.PromptID, nil, jsonType,
 		body(`{"content":%q,"usage":{"prompt_tokens":%d,"output_tokens":%d},"finish_reason":"stop"}`, a.reply, 30+r.IntN(60), 40+r.IntN(300)), bearer(a.Token)))
 	return err
 }
@@ -222,9 +222,9 @@ func (d *demo) end(ctx context.Context, r *rand.Rand, a demoAgent, execution str
 	case n == 0: // left unresolved
 		return nil
 	case n <= 2:
-		_, err = read(nil)(d.api.FailExecutionWithBody(ctx, d.ws, execution, &api.FailExecutionParams{}, jsonType, body(`{"reason":"the upstream system did not answer"}`), bearer(a.Token)))
+		_, err = read(nil)(d.api.FailExecutionWithBody(ctx, d.ws, execution, nil, jsonType, body(`{"reason":"the upstream system did not answer"}`), bearer(a.Token)))
 	default:
-		_, err = read(nil)(d.api.CompleteExecutionWithBody(ctx, d.ws, execution, &api.CompleteExecutionParams{}, jsonType, body(`{"result":{"ok":true}}`), bearer(a.Token)))
+		_, err = read(nil)(d.api.CompleteExecutionWithBody(ctx, d.ws, execution, nil, jsonType, body(`{"result":{"ok":true}}`), bearer(a.Token)))
 	}
 	d.events.Add(1)
 	return err

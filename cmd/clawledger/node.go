@@ -17,7 +17,6 @@ import (
 	ledgerhttp "github.com/clawoffice/ledger/http"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/eventlog/esdbface"
-	"github.com/clawoffice/ledger/internal/eventlog/sqlite"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/directory"
@@ -110,19 +109,14 @@ func (n *node) listenOn(ctx context.Context, address string) (net.Listener, erro
 }
 
 // openData locks the data directory and opens the log.
-func (n *node) openData(ctx context.Context) error {
+func (n *node) openData(context.Context) error {
 	release, err := lockData(n.config.Data)
 	if err != nil {
 		return err
 	}
 	n.later(release)
-	if n.shared {
-		n.log, err = openEventStoreDB(n.program, n.config.Eventlog)
-	} else {
-		n.log, err = sqlite.Open(ctx, n.config.Data, sqlite.Options{Logger: n.program.log})
-	}
+	n.log, err = storage{Data: n.config.Data, Eventlog: n.config.Eventlog}.openWriting(n.program)
 	if err != nil {
-		n.log = nil
 		return err
 	}
 	n.later(n.log.Close)

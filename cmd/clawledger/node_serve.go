@@ -31,7 +31,8 @@ func (n *node) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.Ap
 
 // FollowApproval is the service's.
 func (n *node) FollowApproval(ctx context.Context, ws domain.WorkspaceID, state approval.State) error {
-	return n.service.FollowApproval(ctx, ws, state)
+	_, err := n.service.FollowApproval(ctx, ws, state)
+	return err
 }
 
 var _ approvalFlow = (*node)(nil)

@@ -34,7 +34,7 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	log, err := storage{Data: c.Data, Eventlog: c.Eventlog}.openReading(p)
+	log, err := storage{Data: c.Data, Eventlog: c.Eventlog}.openWriting(p) // models may need new data keys to be sealed under
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,18 @@ func (s storage) openReading(p *program) (eventlog.Log, error) {
 	return nil, errNoStorage
 }
 
+// openWriting opens the log to write to it; of an embedded one this is then the
+// only process that does.
+func (s storage) openWriting(p *program) (eventlog.Log, error) {
+	switch {
+	case s.Eventlog != "":
+		return openEventStoreDB(p, s.Eventlog)
+	case s.Data != "":
+		return sqlite.Open(p.ctx, s.Data, sqlite.Options{Logger: p.log})
+	}
+	return nil, errNoStorage
+}
+
 // connectTime is how long a command waits for a server to answer.
 const connectTime = 20 * time.Second
 

@@ -1,0 +1,84 @@
+# The ClawOffice ledger. "make" alone says what there is.
+
+GO      ?= go
+DATA    ?= clawledger-data
+LISTEN  ?= 127.0.0.1:8080
+FUZZTIME ?= 2s
+
+BIN := bin/clawledger
+FACE_NPM := internal/eventlog/esdbface/testdata/npm
+
+.PHONY: help
+help: ## Say what there is
+	@echo "The ClawOffice ledger. Common targets:"
+	@awk -v data='$(DATA)' -v listen='$(LISTEN)' -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\(DATA\)/, data, $$2); gsub(/\$$\(LISTEN\)/, listen, $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: DATA=$(DATA) LISTEN=$(LISTEN) FUZZTIME=$(FUZZTIME)"
+
+.PHONY: build
+build: ## Build bin/clawledger
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/clawledger
+
+.PHONY: run
+run: build ## Build and serve on $(LISTEN), data in $(DATA)
+	@echo
+	@echo "In another terminal:"
+	@echo "  $(BIN) demo --url http://$(LISTEN) --token-file $(DATA)/keys/operator.token --events 2000"
+	@echo "  $(BIN) verify --data $(DATA)"
+	@echo "  xdg-open http://$(LISTEN)/docs"
+	@echo
+	$(BIN) serve --data $(DATA) --listen $(LISTEN)
+
+.PHONY: test
+test: deps vet fuzz ## Everything: vet, short fuzzing, all tests with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: deps
+deps: ## Install what tests need beside Go, where that can be done
+	@if ! command -v gcc >/dev/null 2>&1 && ! command -v cc >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then apt-get update -q && apt-get install -y -q --no-install-recommends gcc libc6-dev; \
+	  else echo "note: no C compiler, which the race detector needs; install gcc"; fi; fi
+	@if ! command -v npm >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm || true; fi
+	@if command -v npm >/dev/null 2>&1 && [ -f $(FACE_NPM)/package-lock.json ]; then \
+	  cd $(FACE_NPM) && { [ -d node_modules/@eventstore/db-client ] || npm ci --no-audit --no-fund; }; \
+	else echo "note: no npm, so the test of the Node client is skipped"; fi
+	$(GO) mod download
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: vet ## golangci-lint, if it is installed, and the architecture tests
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt these:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) test ./internal/archtest
+	@if command -v golangci-lint >/dev/null 2>&1; then golangci-lint run; else echo "note: golangci-lint is not installed"; fi
+
+.PHONY: generate
+generate: ## Generate the HTTP server and client from http/openapi.yaml
+	$(GO) generate ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { while (n > 0) print $$2, t[--n] } { if (/^FAIL/) exit 1 }' | \
+	while read -r package target; do \
+	  echo "fuzz $$package $$target"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
+	done; status=$$?; rm -f .fuzz.log; exit $$status
+
+.PHONY: bench
+bench: build ## Measure the whole program under load
+	$(BIN) bench --connections 128 --duration 10s
+
+.PHONY: soak
+soak: ## The long variants: 200 kills, 100 revocations, long outages
+	CLAWLEDGER_SOAK=1 $(GO) test -count=1 -timeout 120m ./...
+
+.PHONY: vulncheck
+vulncheck: ## Known vulnerabilities in what is used
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .fuzz.log
