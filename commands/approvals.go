@@ -14,7 +14,7 @@ import (
 
 // openApproval asks humans about an action. Its call follows from the
 // request's, so that a repeat of the request repairs what a crash left undone.
-func (s *Service) openApproval(ctx context.Context, a *asking, out Requested, action execution.Action) error {
+func (s *Service) openApproval(ctx context.Context, a *asking, out Requested, action execution.Action) (Receipt, error) {
 	d := out.Decision
 	request := approval.Requested{Approval: out.Approval, Execution: out.Execution, Action: action.ID, Workflow: a.flow,
 		Kind: action.Kind, Params: action.Params, Digest: action.Digest, Policy: d.Policy, Version: d.Version, Rule: d.Rule,
@@ -28,9 +28,9 @@ func (s *Service) openApproval(ctx context.Context, a *asking, out Requested, ac
 			request.Excluded = append(request.Excluded, d.Author)
 		}
 	}
-	_, err := s.approvals.Do(ctx, ledger.ApprovalStream(a.call.Workspace, out.Approval), s.then(a.call, "approval"),
+	r, err := s.approvals.Do(ctx, ledger.ApprovalStream(a.call.Workspace, out.Approval), s.then(a.call, "approval"),
 		func(at time.Time) approval.Command { return approval.Open{Request: request, At: at} })
-	return err
+	return r.Receipt, err
 }
 
 // involved lists who made the requesting agent and who issued its credential:
@@ -79,7 +79,9 @@ func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choi
 	if err != nil {
 		return r.State, r.Receipt, err
 	}
-	if err := s.FollowApproval(ctx, c.Workspace, r.State); err != nil {
+	followed, err := s.bring(ctx, c.Workspace, r.State)
+	r.Position = max(r.Position, followed.Position)
+	if err != nil {
 		s.logger.WarnContext(ctx, "an approval's outcome is recorded but not yet passed on; it will be tried again",
 			"workspace", c.Workspace, "approval", id, "error", err)
 	}
@@ -92,12 +94,18 @@ func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choi
 // FollowApproval brings an approval's outcome to its execution. It may be
 // called any number of times, by any replica.
 func (s *Service) FollowApproval(ctx context.Context, ws domain.WorkspaceID, state approval.State) error {
+	_, err := s.bring(ctx, ws, state)
+	return err
+}
+
+// bring is FollowApproval, and says where the execution's event is.
+func (s *Service) bring(ctx context.Context, ws domain.WorkspaceID, state approval.State) (Receipt, error) {
 	if !state.Exists() || state.Open() {
-		return nil
+		return Receipt{}, nil
 	}
 	request := state.Request
 	c := s.own(ws, "approvals", "outcome", string(request.Approval))
-	_, err := s.onExecution(ctx, c, request.Execution, func(at time.Time) execution.Command {
+	r, err := s.onExecution(ctx, c, request.Execution, func(at time.Time) execution.Command {
 		if state.Status == approval.StatusApproved {
 			return execution.Authorize{Action: request.Action, Approval: request.Approval, At: at,
 				Permit: execution.Permit{ID: domain.PermitID(s.secret.DeriveID("pm_", c.ID, 0)), ExpiresAt: at.Add(permitLife)}}
@@ -106,9 +114,9 @@ func (s *Service) FollowApproval(ctx context.Context, ws domain.WorkspaceID, sta
 	})
 	var refusal *domain.Error
 	if errors.As(err, &refusal) { // the execution ended meanwhile; there is nothing to bring
-		return nil
+		return Receipt{}, nil
 	}
-	return err
+	return r.Receipt, err
 }
 
 // withdraw gives up an approval that nobody needs any more. Its failure leaves

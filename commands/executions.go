@@ -172,7 +172,9 @@ func (s *Service) follow(ctx context.Context, a *asking, out Requested, action e
 	case execution.StatusAuthorized:
 		out.Permit = s.signPermit(a.call.Workspace, out.Execution, a.call.Actor, action, *permit, out.At)
 	case execution.StatusAwaiting:
-		return out, s.openApproval(ctx, a, out, action)
+		opened, err := s.openApproval(ctx, a, out, action)
+		out.Position = max(out.Position, opened.Position)
+		return out, err
 	}
 	return out, nil
 }
@@ -196,9 +198,6 @@ func (s *Service) onExecution(ctx context.Context, c Call, id domain.ExecutionID
 	}
 	return s.executions.Do(ctx, ledger.ExecutionStream(c.Workspace, id), c, build, contents...)
 }
-
-// Close ends. Complete and Fail are the requester's; Cancel also that of who
-// may control executions.
 
 // Complete ends a started execution well. result is content, or nothing.
 func (s *Service) Complete(ctx context.Context, c Call, id domain.ExecutionID, result json.RawMessage, reason string) (execution.State, Receipt, error) {
@@ -238,21 +237,17 @@ func (s *Service) end(ctx context.Context, c Call, id domain.ExecutionID, result
 
 // Cancel ends an execution and withdraws the approvals it waits for. control
 // says that c's actor may close what others requested.
-func (s *Service) Cancel(ctx context.Context, c Call, id domain.ExecutionID, reason string, control bool) (execution.State, Receipt, error) {
-	before, err := s.Execution(ctx, c.Workspace, id)
-	if err != nil {
-		return before, Receipt{}, err
-	}
-	r, err := s.onExecution(ctx, c, id, func(at time.Time) execution.Command {
-		return execution.Cancel{Reason: reason, Control: control, By: c.Actor, At: at}
+func (s *Service) Cancel(ctx context.Context, c Call, id domain.ExecutionID, result json.RawMessage, reason string, control bool) (execution.State, Receipt, error) {
+	state, receipt, err := s.end(ctx, c, id, result, func(at time.Time, content *execution.Content) execution.Command {
+		return execution.Cancel{Result: content, Reason: reason, Control: control, By: c.Actor, At: at}
 	})
 	if err != nil {
-		return r.State, r.Receipt, err
+		return state, receipt, err
 	}
-	for _, act := range r.State.Actions.All() {
+	for _, act := range state.Actions.All() {
 		if act.Approval != "" {
 			s.withdraw(ctx, c, act.Approval, reason)
 		}
 	}
-	return r.State, r.Receipt, nil
+	return state, receipt, nil
 }

@@ -54,7 +54,7 @@ func (h *Handler[S, C, E]) refresh(ctx context.Context, w *writer[S, C, E]) erro
 
 // fold evolves w's state by one record.
 func (h *Handler[S, C, E]) fold(w *writer[S, C, E], r *ledger.Record) error {
-	w.tail = r.Tail()
+	w.tail, w.last = r.Tail(), r.Position
 	w.since++
 	if isContent(r.Type) {
 		w.seen.add(r.Cause, "", r.Revision, r.Time)

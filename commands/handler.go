@@ -285,7 +285,7 @@ func (h *Handler[S, C, E]) decide(ctx context.Context, w *writer[S, C, E], asks 
 		events, err := p.state.Decide(a.build(at))
 		if err != nil || len(events) == 0 {
 			p.refused = true
-			a.err, a.result.State, a.result.At = err, p.state, at
+			a.err, a.result.State, a.result.At, a.result.Position = err, p.state, at, w.last
 			continue
 		}
 		drafts, more, err := h.draft(a, events, at)
@@ -349,7 +349,7 @@ func (h *Handler[S, C, E]) commit(w *writer[S, C, E], asks []*ask[S, C, E], p pl
 		w.seen.add(a.call.ID, a.call.MAC, base+int64(a.last-1), a.result.At)
 		a.result.Position = receipt.Position
 	}
-	w.state, w.tail = p.state, receipt.Tail
+	w.state, w.tail, w.last = p.state, receipt.Tail, receipt.Position
 	if !h.options.Forever {
 		w.seen.forget(receipt.Tail.Time)
 	}

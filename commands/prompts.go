@@ -229,26 +229,28 @@ func (s *Service) RecordCompletion(ctx context.Context, c Call, ex domain.Execut
 	if err != nil {
 		return r.Receipt, err
 	}
-	return r.Receipt, s.settleUse(ctx, c, p.Reservation, in)
+	settled, err := s.settleUse(ctx, c, p.Reservation, in)
+	r.Position = max(r.Position, settled.Position)
+	return r.Receipt, err
 }
 
 // settleUse replaces what a prompt had reserved by what it used. What the
 // spending book refuses (it forgot a reservation of long ago) is logged: the
 // completion is recorded, and its caller can do nothing about the book.
-func (s *Service) settleUse(ctx context.Context, c Call, id domain.ReservationID, in RecordCompletion) error {
+func (s *Service) settleUse(ctx context.Context, c Call, id domain.ReservationID, in RecordCompletion) (Receipt, error) {
 	used := budget.Amounts{Calls: 1, PromptTokens: in.Usage.PromptTokens, OutputTokens: in.Usage.OutputTokens}
 	if in.CostMicros != nil {
 		used.CostMicros = *in.CostMicros
 	}
-	_, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "settle"), func(at time.Time) budget.Command {
+	r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "settle"), func(at time.Time) budget.Command {
 		return budget.Settle{Reservation: id, Used: used, At: at}
 	})
 	var refusal *domain.Error
 	if errors.As(err, &refusal) {
 		s.logger.WarnContext(ctx, "the spending book did not take a settlement", "workspace", c.Workspace, "reservation", id, "code", refusal.Code)
-		return nil
+		return Receipt{}, nil
 	}
-	return err
+	return r.Receipt, err
 }
 
 // FailPrompt closes a prompt that got no answer and gives its reservation back.

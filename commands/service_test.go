@@ -248,7 +248,7 @@ func TestDenialEndsTheExecution(t *testing.T) {
 func TestCancelWithdrawsTheApproval(t *testing.T) {
 	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
 	out := w.request("ask", "payment.initiate")
-	_, _, err := w.s.Cancel(ctx, w.call(w.agent, "cancel"), out.Execution, "not needed", false)
+	_, _, err := w.s.Cancel(ctx, w.call(w.agent, "cancel"), out.Execution, nil, "not needed", false)
 	w.must(err)
 	if state, err := w.s.Approval(ctx, "acme", out.Approval); err != nil || state.Status != approval.StatusWithdrawn {
 		t.Errorf("the approval is %s, %v", state.Status, err)

@@ -115,9 +115,21 @@ func (s *Service) operatorActs(ctx context.Context, c Call, action, reason strin
 	return err
 }
 
+// operatorActsOn is operatorActs on a workspace that must exist.
+func (s *Service) operatorActsOn(ctx context.Context, c Call, action, reason string) error {
+	_, exists, err := s.workspaces.Load(ctx, ledger.WorkspaceStream(c.Workspace))
+	if err == nil && !exists {
+		return domain.Refuse(domain.NotFound, "workspace_unknown", "There is no workspace with this id.")
+	}
+	if err != nil {
+		return err
+	}
+	return s.operatorActs(ctx, c, action, reason)
+}
+
 // Suspend stops a workspace; Resume lets it go on.
 func (s *Service) Suspend(ctx context.Context, c Call, reason string) (Receipt, error) {
-	if err := s.operatorActs(ctx, c, "suspend", reason); err != nil {
+	if err := s.operatorActsOn(ctx, c, "suspend", reason); err != nil {
 		return Receipt{}, err
 	}
 	return s.onWorkspace(ctx, c, func(time.Time) workspace.Command { return workspace.Suspend{Reason: reason, By: c.Actor} })
@@ -125,7 +137,7 @@ func (s *Service) Suspend(ctx context.Context, c Call, reason string) (Receipt, 
 
 // Resume ends a suspension.
 func (s *Service) Resume(ctx context.Context, c Call) (Receipt, error) {
-	if err := s.operatorActs(ctx, c, "resume", ""); err != nil {
+	if err := s.operatorActsOn(ctx, c, "resume", ""); err != nil {
 		return Receipt{}, err
 	}
 	return s.onWorkspace(ctx, c, func(time.Time) workspace.Command { return workspace.Resume{By: c.Actor} })

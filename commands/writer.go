@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
@@ -23,6 +24,7 @@ type writer[S domain.State[S, C, E], C any, E domain.Event] struct {
 	loaded bool
 	state  S
 	tail   ledger.Tail
+	last   eventlog.Position // of the newest record folded; 0 if that was in a snapshot
 	seen   seen
 	since  int       // events since the last snapshot
 	saved  time.Time // when it was
@@ -68,7 +70,7 @@ func (w *writer[S, C, E]) leave(rest []*ask[S, C, E]) (more bool) {
 // forget drops the state, so that it is folded anew from the log.
 func (w *writer[S, C, E]) forget() {
 	var none S
-	w.loaded, w.state, w.tail, w.seen = false, none, ledger.NoTail(), seen{}
+	w.loaded, w.state, w.tail, w.last, w.seen = false, none, ledger.NoTail(), 0, seen{}
 }
 
 // writers holds the writers of the streams used last, in shards.

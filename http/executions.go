@@ -92,7 +92,7 @@ func (h *handlers) FailExecution(ctx context.Context, r api.FailExecutionRequest
 // CancelExecution ends an execution before it is done.
 func (h *handlers) CancelExecution(ctx context.Context, r api.CancelExecutionRequestObject) (api.CancelExecutionResponseObject, error) {
 	control := callOf(ctx).holds(domain.ExecutionControl)
-	s, receipt, err := h.service.Cancel(ctx, h.call(ctx), domain.ExecutionID(r.ID), given(r.Body).Reason, control)
+	s, receipt, err := h.service.Cancel(ctx, h.call(ctx), domain.ExecutionID(r.ID), given(r.Body).Result, given(r.Body).Reason, control)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,7 @@ type Fail struct {
 // Cancel ends an execution that is not over. Control says that By may close
 // what somebody else requested.
 type Cancel struct {
+	Result  *Content
 	Reason  string
 	Control bool
 	By      domain.Actor

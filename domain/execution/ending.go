@@ -37,5 +37,5 @@ func (s State) cancel(c Cancel) ([]Event, error) {
 	if err := checkReason(c.Reason); err != nil {
 		return nil, err
 	}
-	return []Event{Cancelled{Reason: c.Reason, By: c.By, At: c.At}}, nil
+	return []Event{Cancelled{Result: c.Result, Reason: c.Reason, By: c.By, At: c.At}}, nil
 }

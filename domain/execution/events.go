@@ -148,6 +148,7 @@ type Failed struct {
 // Cancelled ends an execution before it was done. It also withdraws what was
 // not started yet.
 type Cancelled struct {
+	Result *Content     `json:"result,omitempty"`
 	Reason string       `json:"reason,omitempty"`
 	By     domain.Actor `json:"by"`
 	At     time.Time    `json:"at"`

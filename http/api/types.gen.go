@@ -2436,7 +2436,7 @@ type RequestActionJSONRequestBody = FurtherActionInput
 type StartActionJSONRequestBody = StartInput
 
 // CancelExecutionJSONRequestBody defines body for CancelExecution for application/json ContentType.
-type CancelExecutionJSONRequestBody = Reason
+type CancelExecutionJSONRequestBody = Outcome
 
 // CompleteExecutionJSONRequestBody defines body for CompleteExecution for application/json ContentType.
 type CompleteExecutionJSONRequestBody = Outcome
