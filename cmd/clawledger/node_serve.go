@@ -15,7 +15,6 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/clawoffice/ledger/commands"
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/approval"
 	ledgerhttp "github.com/clawoffice/ledger/http"
@@ -31,12 +30,10 @@ func (n *node) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.Ap
 
 // FollowApproval is the service's.
 func (n *node) FollowApproval(ctx context.Context, ws domain.WorkspaceID, state approval.State) error {
-	_, err := n.service.FollowApproval(ctx, ws, state)
-	return err
+	return n.service.FollowApproval(ctx, ws, state)
 }
 
 var _ approvalFlow = (*node)(nil)
-var _ approvalFlow = (*commands.Service)(nil)
 
 // URL is where the server answers.
 func (n *node) URL() string {
