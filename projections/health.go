@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -104,9 +105,11 @@ func (r *runner) stop(cause error) {
 
 // poison is stop with the batch held.
 func (r *runner) poison(cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), closeTime) // the subscription has ended when the record failed its check
+	defer cancel()
 	if errors.Is(cause, errPanicked) {
 		r.sound = false
-	} else if err := r.commit(r.ctx); err != nil {
+	} else if err := r.commit(ctx); err != nil {
 		r.log.Error("records before a bad one could not be saved", "projection", r.spec.Name, "error", err)
 	}
 	r.set(Stopped, cause)
