@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/base64"
 	"strings"
+	"syscall"
 	"testing"
 
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
@@ -41,4 +43,23 @@ func signForeign(keys *ledgercrypto.Dir, payload string) []byte {
 func foreignRecord(t *testing.T, r *eventlog.Recorded) []byte {
 	t.Helper()
 	return signForeign(foreignKeys(t), payloadOf(t, r))
+}
+
+// payloadHeader is the JWS header of the newest record.
+func payloadHeader(t *testing.T, all []eventlog.Recorded) string {
+	t.Helper()
+	jws := strings.TrimPrefix(string(all[len(all)-1].Meta), `{"jws":"`)
+	header, err := base64.RawURLEncoding.DecodeString(jws[:strings.IndexByte(jws, '.')])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(header)
+}
+
+// hangUp sends the signal on which keys are read again.
+func hangUp(t *testing.T, p *process) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -209,10 +209,38 @@ func (m *migration) erase(ctx context.Context) error {
 		if !errors.Is(err, ledgercrypto.ErrKeyErased) {
 			continue // never made; verify names the record
 		}
-		if err := m.to.Delete(ctx, ledger.KeyStream(name.ws, name.id)); err != nil {
+		if err := m.bury(ctx, name); err != nil {
 			return fmt.Errorf("erasing a key that was erased: %w", err)
 		}
 		m.erased++
 	}
 	return nil
+}
+
+// bury makes a key read as erased in the target, which never held it. To delete
+// a stream that never was is enough for EventStoreDB; an engine that forgets
+// such a deletion gets something to delete.
+func (m *migration) bury(ctx context.Context, name keyName) error {
+	stream := ledger.KeyStream(name.ws, name.id)
+	if err := m.to.Delete(ctx, stream); err != nil {
+		return err
+	}
+	_, _, err := ledger.NewKeyStore(m.to, nil, "", time.Now).Get(ctx, name.ws, ledgercrypto.KeyID(name.id))
+	if !errors.Is(err, ledgercrypto.ErrKeyUnknown) {
+		return ignore(err, ledgercrypto.ErrKeyErased)
+	}
+	id := sha256.Sum256([]byte(stream))
+	placeholder := eventlog.Event{ID: [16]byte(id[:16]), Type: ledger.KeyCreated, Meta: []byte("{}")}
+	if _, err := m.to.Append(ctx, stream, eventlog.NoStream, []eventlog.Event{placeholder}); err != nil {
+		return err
+	}
+	return m.to.Delete(ctx, stream)
+}
+
+// ignore is err, unless it is the expected one.
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
 }
