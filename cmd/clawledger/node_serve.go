@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -66,7 +67,14 @@ func (n *node) tracer(ctx context.Context) (trace.TracerProvider, error) {
 	if n.config.OTLPEndpoint == "" {
 		return nil, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(n.config.OTLPEndpoint))
+	endpoint, err := url.Parse(n.config.OTLPEndpoint)
+	if err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Host == "" {
+		return nil, &exit{exitUsage, errors.New("--otlp-endpoint must be a URL such as http://127.0.0.1:4318")}
+	}
+	if strings.Trim(endpoint.Path, "/") == "" {
+		endpoint.Path = "/v1/traces"
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint.String()))
 	if err != nil {
 		return nil, fmt.Errorf("sending traces to --otlp-endpoint: %w", err)
 	}

@@ -377,3 +377,15 @@ func TestConfigFromEnvironment(t *testing.T) {
 		t.Errorf("listen %s, %v", c.Serve.Listen, err)
 	}
 }
+
+// TestExampleConfiguration holds the example in deploy to the flags there are.
+func TestExampleConfiguration(t *testing.T) {
+	var c cli
+	parser, err := newParser(&c, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"serve", "--config", "../../deploy/clawledger.yaml"}); err != nil || c.Serve.Data != "/var/lib/clawledger" {
+		t.Errorf("%+v: %v", c.Serve, err)
+	}
+}
