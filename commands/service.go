@@ -71,7 +71,7 @@ type Service struct {
 // How many streams' states are held in memory. Executions are small and many;
 // the others are few and may be large.
 const (
-	heldExecutions = 24_576
+	heldExecutions = 16_384
 	heldOthers     = 1024
 	queueLength    = 2048 // commands that may wait for one stream
 )

@@ -35,7 +35,7 @@ func settings() []string {
 		"PRAGMA synchronous = NORMAL",
 		"PRAGMA wal_autocheckpoint = 8000",
 		"PRAGMA journal_size_limit = 67108864",
-		"PRAGMA cache_size = -24000",
+		"PRAGMA cache_size = -2000",
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA trusted_schema = OFF",
 	}
