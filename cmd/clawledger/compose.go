@@ -36,7 +36,7 @@ func seal(log eventlog.Log, keys *ledgercrypto.Dir, shared bool, now func() time
 	if err != nil {
 		return nil, fmt.Errorf("making the key ring: %w", err)
 	}
-	return &sealed{log: log, keys: keys, ring: ring, ledger: ledger.New(log, ring, signer)}, nil
+	return &sealed{log: log, keys: keys, ring: ring, ledger: ledger.New(log, ring, signer, func() ledger.SignatureChecker { return keys.Verifier() })}, nil
 }
 
 // begin makes sure that log and keys belong together.

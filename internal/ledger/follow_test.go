@@ -105,7 +105,7 @@ func TestFollowChecksAgainstWhatAFilterHoldsBack(t *testing.T) {
 	without := slices.DeleteFunc(slices.Clone(records), func(r eventlog.Recorded) bool {
 		return r.Revision == 3 && r.Stream == "acme/execution-1"
 	})
-	_, err = followed(t, ledger.New(subscribed{held{records: without}}, f.Ring, nil), q)
+	_, err = followed(t, ledger.New(subscribed{held{records: without}}, f.Ring, nil, nil), q)
 	var bad *ledger.BadRecord
 	if !errors.As(err, &bad) || bad.Revision != 4 {
 		t.Errorf("with revision 3 missing: %v, want a bad record 4", err)
@@ -142,7 +142,7 @@ func TestFollowEndsAtWhatWasTamperedWith(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			log := subscribed{held{records: tt.tamper(slices.Clone(records))}}
-			names, err := followed(t, ledger.New(log, f.Ring, nil), eventlog.Query{})
+			names, err := followed(t, ledger.New(log, f.Ring, nil, nil), eventlog.Query{})
 			var bad *ledger.BadRecord
 			if !errors.As(err, &bad) || bad.Stream != "acme/execution-2" || bad.Revision != tt.bad || !errors.Is(err, ledger.ErrForged) {
 				t.Fatalf("ended with %v after %v, want a bad acme/execution-2@%d", err, names, tt.bad)
@@ -272,7 +272,7 @@ func BenchmarkFollow(b *testing.B) {
 		}
 		records = append(records, r)
 	}
-	l := ledger.New(subscribed{held{records: records}}, f.Ring, nil)
+	l := ledger.New(subscribed{held{records: records}}, f.Ring, nil, nil)
 	b.ReportAllocs()
 	n := 0
 	start := time.Now()

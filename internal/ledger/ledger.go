@@ -29,15 +29,16 @@ type Keys interface {
 
 // Ledger seals and appends, reads and opens. It is safe for concurrent use.
 type Ledger struct {
-	log    eventlog.Log
-	keys   Keys
-	signer func() Signer // asked for each batch, so that a rotation takes effect
-	head   atomic.Uint64 // newest position this process has seen
+	log     eventlog.Log
+	keys    Keys
+	signer  func() Signer           // asked for each batch, so that a rotation takes effect
+	checker func() SignatureChecker // asked for each check, likewise
+	head    atomic.Uint64           // newest position this process has seen
 }
 
-// New makes a Ledger on a log.
-func New(log eventlog.Log, keys Keys, signer func() Signer) *Ledger {
-	return &Ledger{log: log, keys: keys, signer: signer}
+// New makes a Ledger on a log. signer and checker answer the keys of now.
+func New(log eventlog.Log, keys Keys, signer func() Signer, checker func() SignatureChecker) *Ledger {
+	return &Ledger{log: log, keys: keys, signer: signer, checker: checker}
 }
 
 // Draft is a record to be: everything but its place.
@@ -97,18 +98,30 @@ func (l *Ledger) Append(ctx context.Context, stream string, tail Tail, drafts []
 }
 
 // appendUntilKnown appends and, while the outcome is unknown, appends again.
+// After one unknown outcome, that the log can't be reached says nothing about
+// what it holds: only an answer of the log itself settles it.
 func (l *Ledger) appendUntilKnown(ctx context.Context, stream string, expected int64, events []eventlog.Event) (eventlog.Appended, error) {
+	var unknown error
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		done, err := l.log.Append(ctx, stream, expected, events)
-		if !errors.Is(err, eventlog.ErrUnknownOutcome) {
+		switch {
+		case errors.Is(err, eventlog.ErrUnknownOutcome):
+			unknown = err
+		case unknown == nil || settles(err):
 			return done, err
 		}
 		select {
 		case <-ctx.Done():
-			return done, err
+			return done, unknown
 		case <-time.After(wait):
 		}
 	}
+}
+
+// settles reports whether an append's answer tells what the stream holds.
+func settles(err error) bool {
+	var wrong *eventlog.WrongRevision
+	return err == nil || errors.As(err, &wrong) || errors.Is(err, eventlog.ErrDeleted)
 }
 
 // Head is the newest position this process has seen.

@@ -162,6 +162,27 @@ func TestAppendFaults(t *testing.T) {
 	}
 }
 
+// After an unknown outcome, "unavailable" is no answer: the first try may have
+// been stored.
+func TestUnknownThenUnavailableIsUnknown(t *testing.T) {
+	tries := 0
+	faulty := eventlogtest.NewFaulty(ledgertest.Engine(t), func(_ int, stream string) eventlogtest.Fault {
+		if stream != "acme/execution-1" {
+			return eventlogtest.None
+		}
+		if tries++; tries == 1 {
+			return eventlogtest.After
+		}
+		return eventlogtest.Before
+	})
+	f := ledgertest.On(t, faulty, ledgertest.Keys(t))
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := f.Append(ctx, "acme/execution-1", ledger.NoTail(), drafts("x", 0, 1)); !errors.Is(err, eventlog.ErrUnknownOutcome) {
+		t.Errorf("got %v, want ErrUnknownOutcome", err)
+	}
+}
+
 func TestTimeNeverRunsBack(t *testing.T) {
 	f := ledgertest.New(t)
 	late := drafts("s", 0, 1)

@@ -35,7 +35,7 @@ type Record struct {
 	Header
 	Position eventlog.Position
 	Payload  []byte // nil if Erased
-	Erased   bool   // its key was destroyed; it stays provable and can't be read
+	Erased   bool   // content whose key was destroyed; it stays provable and can't be read
 	Link     string // digest of its signing input, which its successor names
 	Stored   *eventlog.Recorded
 }
@@ -111,8 +111,7 @@ func (l *Ledger) Open(ctx context.Context, stored *eventlog.Recorded) (Record, e
 	key, err := l.keys.ByID(ctx, r.Workspace, ledgercrypto.KeyID(r.Key))
 	switch {
 	case errors.Is(err, ledgercrypto.ErrKeyErased):
-		r.Erased = true
-		return r, nil
+		return l.erased(r)
 	case errors.Is(err, ledgercrypto.ErrKeyUnknown):
 		return Record{}, &BadRecord{r.Stream, r.Revision, r.Position, "its data key was never made here"}
 	case err != nil:
@@ -121,6 +120,20 @@ func (l *Ledger) Open(ctx context.Context, stored *eventlog.Recorded) (Record, e
 	if r.Payload, err = key.Open(stored.Data, associated); err != nil {
 		return Record{}, &BadRecord{r.Stream, r.Revision, r.Position, "its ciphertext does not open at this place"}
 	}
+	return r, nil
+}
+
+// erased answers a record whose key was destroyed. Nothing but its signature
+// says now that it was written here, so that is checked; and only content can
+// be erased, since no key of a fact is ever destroyed.
+func (l *Ledger) erased(r Record) (Record, error) {
+	if !IsContent(r.Type) {
+		return Record{}, &BadRecord{r.Stream, r.Revision, r.Position, "it is a fact under a key that was destroyed, which no fact's is"}
+	}
+	if _, _, err := l.checker().Verify(r.JWS(), ledgercrypto.RecordTyp); err != nil {
+		return Record{}, &BadRecord{r.Stream, r.Revision, r.Position, "its key was destroyed, and " + signatureProblem(err)}
+	}
+	r.Erased = true
 	return r, nil
 }
 

@@ -61,6 +61,10 @@ func IsKeyStream(stream string) bool {
 	return strings.HasPrefix(rest, "key-")
 }
 
+// IsContent reports whether a stored name is that of content by or about a
+// person, which has a key of its own and can be erased.
+func IsContent(name string) bool { return strings.HasPrefix(name, "content.") }
+
 // IsBookkeeping reports whether the stream is the service's own: it is not
 // shown among a workspace's events, not exported, and triggers nothing.
 func IsBookkeeping(stream string) bool {

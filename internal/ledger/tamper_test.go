@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -204,6 +205,68 @@ func TestForgedRecordsDoNotOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key that somebody made and deleted must not make records disappear: what
+// its readers can't open any more they check by signature, and no fact's key is
+// ever destroyed.
+func TestErasedMustBeSigned(t *testing.T) {
+	erased := func(t *testing.T, change func(p string) string) error {
+		f, ctx := ledgertest.New(t), context.Background()
+		list := drafts("acme/execution-1", 0, 2)
+		list[1].Type, list[1].Subject = "content.note.v1", "somebody"
+		mustAppend(t, f, "acme/execution-1", ledger.NoTail(), list)
+		if _, err := f.Ring.Erase(ctx, "acme", "somebody"); err != nil {
+			t.Fatal(err)
+		}
+		records := stored(t, f.Log)
+		records = slices.DeleteFunc(records, func(r eventlog.Recorded) bool { return r.Stream != "acme/execution-1" })
+		last := &records[1]
+		_, payload, err := ledgercrypto.ParseUnverified(jwsOf(*last))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := change(string(payload)); text != string(payload) {
+			last.Meta = fmt.Appendf(nil, `{"jws":%q}`, ledgertest.Keys(t).Signer().Sign(nil, []byte(text)))
+			h, _, err := ledger.ParseHeader([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			last.Type, last.ID = h.Type, h.ID
+		}
+		reader := ledgertest.On(t, overlaid{f.Log, records}, f.Keys)
+		_, err = readAll(t, reader, "acme/execution-1")
+		return err
+	}
+	if err := erased(t, func(p string) string { return p }); err != nil {
+		t.Errorf("a record that was really erased: %v", err)
+	}
+	for name, change := range map[string]func(string) string{
+		"another content": func(p string) string { return strings.Replace(p, "agent:ag_1", "agent:ag_2", 1) },
+		"another type":    func(p string) string { return strings.Replace(p, "content.note.v1", "content.prompt.v1", 1) },
+		"a fact":          func(p string) string { return strings.Replace(p, "content.note.v1", "test.happened.v1", 1) },
+	} {
+		if err := erased(t, change); !errors.Is(err, ledger.ErrForged) {
+			t.Errorf("%s under a destroyed key: %v, want ErrForged", name, err)
+		}
+	}
+}
+
+// overlaid is a log of which one stream reads as a test wants it.
+type overlaid struct {
+	eventlog.Log
+	records []eventlog.Recorded
+}
+
+func (o overlaid) Read(ctx context.Context, q eventlog.Query) iter.Seq2[eventlog.Recorded, error] {
+	if q.Stream != o.records[0].Stream {
+		return o.Log.Read(ctx, q)
+	}
+	return held{records: o.records}.Read(ctx, q)
+}
+
+func jwsOf(r eventlog.Recorded) []byte {
+	return []byte(strings.TrimSuffix(strings.TrimPrefix(string(r.Meta), `{"jws":"`), `"}`))
 }
 
 type finder func(stream string, revision int64) eventlog.Recorded

@@ -59,7 +59,7 @@ func On(tb testing.TB, log eventlog.Log, keys *ledgercrypto.Dir) *Fixture {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &Fixture{Ledger: ledger.New(log, ring, signer), Log: log, Keys: keys, Ring: ring, Store: store}
+	return &Fixture{Ledger: ledger.New(log, ring, signer, func() ledger.SignatureChecker { return keys.Verifier() }), Log: log, Keys: keys, Ring: ring, Store: store}
 }
 
 // Draft makes a draft whose id follows from name.
