@@ -58,7 +58,13 @@ func (s *Service) Denied(ctx context.Context, c Call, denied journal.Denied) err
 	if counting {
 		return nil
 	}
-	return d.record(ctx, kind, 1)
+	err := d.record(ctx, kind, 1)
+	if err != nil { // the next flush records it
+		d.mu.Lock()
+		d.sums[kind]++
+		d.mu.Unlock()
+	}
+	return err
 }
 
 // record writes one entry for so many attempts.

@@ -225,7 +225,10 @@ func (s *Service) end(ctx context.Context, c Call, id domain.ExecutionID, result
 		if err != nil {
 			return state, Receipt{}, err
 		}
-		named, rides, err := s.content(ctx, c, "content.result.v1", s.subjectOf(c, state, ""), result)
+		if _, err := state.Decide(build(s.now(), nil)); err != nil && !state.Status.Ended() {
+			return state, Receipt{}, err // before any content is written; a repeat finds the execution ended
+		}
+		named, rides, err := s.content(ctx, c, ResultContent, s.subjectOf(c, state, ""), result)
 		if err != nil {
 			return state, Receipt{}, err
 		}

@@ -14,6 +14,9 @@ import (
 
 // load folds w's stream from its newest snapshot, or from its start.
 func (h *Handler[S, C, E]) load(ctx context.Context, w *writer[S, C, E]) error {
+	if w.tail.Revision != eventlog.NoStream { // a load that ran out of time goes on where it was
+		return h.finish(w, h.refresh(ctx, w))
+	}
 	w.forget()
 	if h.options.Cache != nil {
 		if data, tail, ok := h.options.Cache.Load(ctx, w.stream, h.schema()); ok {
@@ -24,11 +27,13 @@ func (h *Handler[S, C, E]) load(ctx context.Context, w *writer[S, C, E]) error {
 			}
 		}
 	}
-	if err := h.refresh(ctx, w); err != nil {
-		return err
-	}
-	w.loaded = true
-	return nil
+	return h.finish(w, h.refresh(ctx, w))
+}
+
+// finish marks w as loaded if it is.
+func (h *Handler[S, C, E]) finish(w *writer[S, C, E], err error) error {
+	w.loaded = err == nil
+	return err
 }
 
 // renew brings w's state to what the log holds now.
@@ -66,6 +71,9 @@ func (h *Handler[S, C, E]) fold(w *writer[S, C, E], r *ledger.Record) error {
 	}
 	w.state = w.state.Evolve(e)
 	w.seen.add(r.Cause, mac, r.Revision, r.Time)
+	if !h.options.Forever && len(w.seen.Entries)%forgetEvery == 0 {
+		w.seen.forget(r.Time)
+	}
 	return nil
 }
 

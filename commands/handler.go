@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -145,7 +146,7 @@ func (h *Handler[S, C, E]) submit(ctx context.Context, stream string, a *ask[S, 
 	case <-a.done:
 		return a.result, a.err
 	case <-ctx.Done():
-		return a.result, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
+		return Result[S, E]{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
 	}
 }
 
@@ -163,7 +164,7 @@ func (h *Handler[S, C, E]) round(ctx context.Context, w *writer[S, C, E]) {
 		h.writers.hold(w)
 		go func() {
 			defer h.writers.put(w)
-			h.round(context.WithoutCancel(ctx), w)
+			h.round(context.Background(), w) // not ctx, or a busy stream's rounds would nest for ever
 		}()
 	}
 }
@@ -176,11 +177,19 @@ func (h *Handler[S, C, E]) settleSafely(ctx context.Context, w *writer[S, C, E],
 			w.forget()
 			rest = nil
 			for _, a := range asks {
-				a.err = fmt.Errorf("%w: deciding on %s panicked: %v", ErrOutcomeUnknown, w.stream, p)
+				a.err = &panicked{w.stream, fmt.Sprintf("%T", p), string(debug.Stack())}
 			}
 		}
 	}()
 	return h.settle(ctx, w, asks)
+}
+
+// panicked says that a decision panicked. It tells where and not with what,
+// which may hold content. It is no error that callers know, so it is logged.
+type panicked struct{ stream, kind, stack string }
+
+func (p *panicked) Error() string {
+	return fmt.Sprintf("deciding on %s panicked with a %s:\n%s", p.stream, p.kind, p.stack)
 }
 
 // settle decides asks against w's state and appends their events once. It
@@ -210,11 +219,20 @@ func (h *Handler[S, C, E]) settle(ctx context.Context, w *writer[S, C, E], asks 
 		}
 		err, fresh = h.renew(ctx, w), true
 	}
-	w.forget() // what the stream holds is not known now
+	if !loading(w.loaded, err) {
+		w.forget() // what the stream holds is not known now
+	}
 	for _, a := range asks[:len(asks)-len(rest)] {
 		a.err = translate(err)
 	}
 	return rest
+}
+
+// loading reports whether err only ran out of time while the stream was read
+// for the first time: what was folded so far is right, and the next try goes on
+// from there.
+func loading(loaded bool, err error) bool {
+	return !loaded && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, eventlog.ErrUnavailable))
 }
 
 // ready loads w's state if it is not held. It reports whether the state is
@@ -224,7 +242,7 @@ func (h *Handler[S, C, E]) settle(ctx context.Context, w *writer[S, C, E], asks 
 func (h *Handler[S, C, E]) ready(ctx context.Context, w *writer[S, C, E], asks []*ask[S, C, E]) (fresh bool, err error) {
 	reads := slices.ContainsFunc(asks, func(a *ask[S, C, E]) bool { return a.build == nil })
 	switch {
-	case !w.loaded && h.options.Young && !reads:
+	case !w.loaded && h.options.Young && !reads && w.tail.Revision == eventlog.NoStream:
 		w.forget()
 		w.loaded = true
 		return false, nil
@@ -261,13 +279,14 @@ func translate(err error) error {
 type plan[S, E any] struct {
 	drafts  []ledger.Draft
 	state   S
-	refused bool // an ask was refused, or had nothing to do
+	at      time.Time // of the last event
+	refused bool      // an ask was refused, or had nothing to do
 }
 
 // decide decides asks in order, each on the state the ones before it lead to,
 // until the append is full.
 func (h *Handler[S, C, E]) decide(ctx context.Context, w *writer[S, C, E], asks []*ask[S, C, E]) (plan[S, E], []*ask[S, C, E]) {
-	p := plan[S, E]{state: w.state}
+	p := plan[S, E]{state: w.state, at: w.tail.Time}
 	size := 0
 	for i, a := range asks {
 		a.err, a.result, a.first, a.last = nil, Result[S, E]{}, len(p.drafts), len(p.drafts)
@@ -281,7 +300,7 @@ func (h *Handler[S, C, E]) decide(ctx context.Context, w *writer[S, C, E], asks 
 		if h.replay(ctx, w, a) {
 			continue
 		}
-		at := stamp(h.options.Now(), w.tail.Time)
+		at := stamp(h.options.Now(), p.at)
 		events, err := p.state.Decide(a.build(at))
 		if err != nil || len(events) == 0 {
 			p.refused = true
@@ -296,7 +315,7 @@ func (h *Handler[S, C, E]) decide(ctx context.Context, w *writer[S, C, E], asks 
 		if size += more; size > roundBytes && i > 0 {
 			return p, asks[i:]
 		}
-		p.state = domain.Fold[S, C, E](p.state, events...)
+		p.state, p.at = domain.Fold[S, C, E](p.state, events...), at
 		p.drafts = append(p.drafts, drafts...)
 		a.last = len(p.drafts)
 		a.result = Result[S, E]{Receipt: Receipt{At: at}, State: p.state, Events: events}

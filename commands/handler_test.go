@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -383,6 +384,71 @@ func TestLongLivedStreamsForget(t *testing.T) {
 		e, ok := s.find(domain.CommandID(fmt.Sprint(i)))
 		if want := i >= 1000-61; ok != want || ok && e.First != int64(i) {
 			t.Fatalf("command %d: found %v at %d", i, ok, e.First)
+		}
+	}
+}
+
+// A key that is used again after it was forgotten is remembered as what it was
+// used for last.
+func TestForgettingKeepsTheNewerUse(t *testing.T) {
+	var s seen
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 40 {
+		s.add(domain.CommandID(fmt.Sprint(i)), "old", int64(i), begin)
+	}
+	s.add("7", "new", 40, begin.Add(2*time.Hour))
+	s.forget(begin.Add(2 * time.Hour))
+	if e, ok := s.find("7"); !ok || e.MAC != "new" {
+		t.Errorf("found %+v, %v", e, ok)
+	}
+}
+
+// Reading a long stream that takes longer than a round goes on where it was.
+func TestSlowLoadsGoOn(t *testing.T) {
+	f, ctx := ledgertest.New(t), context.Background()
+	h := newCounters(f, nil)
+	for i := range 30 {
+		if _, err := h.Do(ctx, stream, call(fmt.Sprint(i)), adding(1, 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := newCounters(f, nil)
+	slow.log = &slowly{Log: f.Ledger, most: 8}
+	tries := 1
+	for ; ; tries++ {
+		state, _, err := slow.Load(ctx, stream)
+		if err == nil {
+			if state.Sum != 30 {
+				t.Errorf("the sum is %d, want 30", state.Sum)
+			}
+			break
+		}
+		if !errors.Is(err, ErrUnavailable) || tries > 10 {
+			t.Fatalf("try %d: %v", tries, err)
+		}
+	}
+	if tries != 4 {
+		t.Errorf("it took %d tries, want 4 of 8 records each", tries)
+	}
+}
+
+// slowly runs out of time after so many records.
+type slowly struct {
+	Log
+	most int
+}
+
+func (s *slowly) ReadStream(ctx context.Context, stream string, tail ledger.Tail) iter.Seq2[ledger.Record, error] {
+	return func(yield func(ledger.Record, error) bool) {
+		n := 0
+		for r, err := range s.Log.ReadStream(ctx, stream, tail) {
+			if n++; n > s.most {
+				yield(ledger.Record{}, context.DeadlineExceeded)
+				return
+			}
+			if !yield(r, err) {
+				return
+			}
 		}
 	}
 }

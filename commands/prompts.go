@@ -18,6 +18,7 @@ import (
 const (
 	PromptContent     = "content.prompt.v1"
 	CompletionContent = "content.completion.v1"
+	ResultContent     = "content.result.v1"
 	PartContent       = "content.part.v1"
 )
 
@@ -39,7 +40,10 @@ type salted struct {
 // rides with the fact. A large body is recorded first, in a stream of its own;
 // what it is named by follows from the call, so that a repeat finds it.
 func (s *Service) content(ctx context.Context, c Call, name string, subject domain.SubjectTag, body json.RawMessage) (execution.Content, []Content, error) {
-	salt := s.secret.DeriveID("", c.ID, 9) // the same for a repeat, so that parts written before a crash fit
+	// The same for a repeat, so that parts written before a crash fit; another for
+	// another body, which a call may bring after it was refused.
+	attempt := c.ID + domain.CommandID("/"+c.MAC)
+	salt := s.secret.DeriveID("", attempt, 9)
 	payload, err := json.Marshal(salted{Salt: salt, Body: body})
 	if err != nil {
 		return execution.Content{}, nil, fmt.Errorf("writing content: %w", err)
@@ -48,7 +52,7 @@ func (s *Service) content(ctx context.Context, c Call, name string, subject doma
 	if len(payload) <= ridesWith {
 		return named, []Content{{Type: name, Subject: subject, Payload: payload}}, nil
 	}
-	id := s.secret.DeriveID("ct_", c.ID, 8)
+	id := s.secret.DeriveID("ct_", attempt, 8)
 	named.Stream = ledger.ContentStream(c.Workspace, id)
 	named.Parts, err = s.writeParts(ctx, c, named.Stream, subject, payload)
 	return named, nil, err
@@ -122,17 +126,14 @@ func (s *Service) RecordPrompt(ctx context.Context, c Call, ex domain.ExecutionI
 		return PromptRecorded{}, err
 	}
 	p := execution.PromptRecorded{Prompt: domain.PromptID(s.secret.DeriveID("pr_", c.ID, 0)), Model: in.Model, Provider: in.Provider,
-		Subject: s.subjectOf(c, state, in.Subject), PromptTokens: in.PromptTokens, MaxOutputTokens: in.MaxOutputTokens,
-		Reservation: domain.ReservationID(s.secret.DeriveID("rs_", c.ID, 1))}
+		Subject: s.subjectOf(c, state, in.Subject), PromptTokens: in.PromptTokens, MaxOutputTokens: in.MaxOutputTokens}
 	if _, repeated := state.Prompt(p.Prompt); !repeated {
 		if _, err := state.Decide(execution.RecordPrompt{Prompt: p, By: c.Actor, At: s.now()}); err != nil {
 			return PromptRecorded{}, err // before anything is reserved
 		}
-		reserved, err := s.reserve(ctx, c, state, p, rules.RolesOf(c.Actor, s.now()))
-		if err != nil {
+		if err := s.reserve(ctx, c, state, &p, rules.RolesOf(c.Actor, s.now())); err != nil {
 			return PromptRecorded{}, err
 		}
-		p.CostMicros, p.ExpiresAt = reserved.Amounts.CostMicros, reserved.ExpiresAt
 	}
 	named, rides, err := s.content(ctx, c, PromptContent, p.Subject, in.Content)
 	if err != nil {
@@ -153,8 +154,14 @@ func (s *Service) RecordPrompt(ctx context.Context, c Call, ex domain.ExecutionI
 	return PromptRecorded{Receipt: r.Receipt, Prompt: e}, nil
 }
 
-// reserve holds back what a prompt may take.
-func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p execution.PromptRecorded, roles []domain.RoleName) (budget.Reserved, error) {
+// reserveTries is how many reservations one call may make: a repeat whose
+// first one ended meanwhile makes another.
+const reserveTries = 5
+
+// reserve holds back what a prompt may take, and notes the reservation in p.
+// A repeat finds the one it made before, unless that has ended: it was made for
+// a prompt that was not recorded then, and others may have had the room since.
+func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p *execution.PromptRecorded, roles []domain.RoleName) error {
 	call := budget.Call{Execution: state.Execution, Prompt: p.Prompt, Workflow: state.Workflow, Model: p.Model, Roles: roles}
 	switch c.Actor.Kind {
 	case domain.KindAgent:
@@ -162,17 +169,27 @@ func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p 
 	case domain.KindMember:
 		call.Member = domain.MemberID(c.Actor.ID)
 	}
-	r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "reserve"), func(at time.Time) budget.Command {
-		return budget.Reserve{Reservation: p.Reservation, Call: call, At: at,
-			Amounts: budget.Amounts{Calls: 1, PromptTokens: p.PromptTokens, OutputTokens: p.MaxOutputTokens}}
-	})
-	if err != nil {
-		return budget.Reserved{}, err
+	for try := range reserveTries {
+		p.Reservation = domain.ReservationID(s.secret.DeriveID("rs_", c.ID, 16+try))
+		r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "reserve-"+string(p.Reservation)), func(at time.Time) budget.Command {
+			return budget.Reserve{Reservation: p.Reservation, Call: call, At: at,
+				Amounts: budget.Amounts{Calls: 1, PromptTokens: p.PromptTokens, OutputTokens: p.MaxOutputTokens}}
+		})
+		var refusal *domain.Error
+		if errors.As(err, &refusal) && refusal.Kind == domain.Conflict {
+			continue // it ended so long ago that only its id is remembered
+		}
+		if err != nil {
+			return err
+		}
+		held, ok := r.State.Reservations.Get(p.Reservation)
+		if ok && held.LapsedAt.IsZero() && s.now().Before(held.ExpiresAt) {
+			p.CostMicros, p.ExpiresAt = held.Amounts.CostMicros, held.ExpiresAt
+			return nil
+		}
 	}
-	if e, ok := first[budget.Reserved](r.Events); ok {
-		return e, nil
-	}
-	return budget.Reserved{}, errNoEvent
+	return domain.Refuse(domain.Conflict, "reservation_expired",
+		"This call was repeated so often and so late that its reservations ended. Use a new Idempotency-Key.")
 }
 
 // giveBack releases a reservation whose prompt was refused. If the outcome of
@@ -217,6 +234,10 @@ func (s *Service) RecordCompletion(ctx context.Context, c Call, ex domain.Execut
 	subject := s.subjectOf(c, state, "")
 	if p.Recorded != nil {
 		subject = p.Recorded.Subject
+		// Refused before any content is written; a repeat finds the prompt closed.
+		if _, err := state.Decide(execution.RecordCompletion{By: c.Actor, At: s.now(), Completion: execution.CompletionRecorded{Prompt: prompt}}); err != nil {
+			return Receipt{}, err
+		}
 	}
 	named, rides, err := s.content(ctx, c, CompletionContent, subject, in.Content)
 	if err != nil {
@@ -231,6 +252,12 @@ func (s *Service) RecordCompletion(ctx context.Context, c Call, ex domain.Execut
 	}
 	settled, err := s.settleUse(ctx, c, p.Reservation, in)
 	r.Position = max(r.Position, settled.Position)
+	if err != nil {
+		s.later(func(ctx context.Context) error {
+			_, err := s.settleUse(ctx, c, p.Reservation, in)
+			return err
+		})
+	}
 	return r.Receipt, err
 }
 

@@ -12,6 +12,8 @@ const (
 	seenFor  = time.Hour
 	seenMost = 100_000
 	indexAt  = 16 // below it a scan is quicker than a map
+
+	forgetEvery = 4096 // commands, while folding
 )
 
 // seen remembers which commands wrote which records of a stream, in order.
@@ -38,9 +40,9 @@ func (s *seen) find(id domain.CommandID) (seenEntry, bool) {
 		}
 		return s.Entries[i-s.dropped], true
 	}
-	for _, e := range s.Entries {
-		if e.ID == id {
-			return e, true
+	for i := len(s.Entries) - 1; i >= 0; i-- {
+		if s.Entries[i].ID == id {
+			return s.Entries[i], true
 		}
 	}
 	return seenEntry{}, false
@@ -75,8 +77,10 @@ func (s *seen) forget(now time.Time) {
 	for n < len(s.Entries) && now.Sub(s.Entries[n].At) > seenFor {
 		n++
 	}
-	for _, e := range s.Entries[:n] {
-		delete(s.index, e.ID)
+	for i, e := range s.Entries[:n] {
+		if s.index[e.ID] == s.dropped+i { // else the id was used again since
+			delete(s.index, e.ID)
+		}
 	}
 	s.Entries = s.Entries[n:]
 	s.dropped += n

@@ -292,6 +292,83 @@ func TestBudgetHoldsBackPrompts(t *testing.T) {
 	}
 }
 
+// started is an execution that runs.
+func (w *world) started(key string) domain.ExecutionID {
+	w.t.Helper()
+	out := w.request(key, "llm.call")
+	_, _, err := w.s.Start(context.Background(), w.call(w.agent, key+" start"), out.Execution, "", out.Permit, Action{Kind: "llm.call", Params: json.RawMessage(`{"amount":12}`)})
+	w.must(err)
+	return out.Execution
+}
+
+// A reservation whose prompt was not recorded expires, and its room goes to
+// others. The repeat of its call must not be granted on it.
+func TestLateRepeatReservesAnew(t *testing.T) {
+	broken := ""
+	log := eventlogtest.NewFaulty(ledgertest.Engine(t), func(_ int, stream string) eventlogtest.Fault {
+		if stream == broken {
+			return eventlogtest.Before
+		}
+		return eventlogtest.None
+	})
+	w, ctx := newWorld(t, log), context.Background()
+	one := int64(1)
+	_, _, err := w.s.DefineBudget(ctx, w.call(w.owner, "budget"), "calls", budget.Spec{Scope: budget.Scope{Workspace: true}, Window: budget.Total,
+		Timezone: "UTC", Limits: budget.Limits{Calls: &one}, Mode: budget.Enforce}, nil)
+	w.must(err)
+	ex := w.started("ask")
+	ask := func(key string) error {
+		_, err := w.s.RecordPrompt(ctx, w.call(w.agent, key), ex, RecordPrompt{Model: "m1", Content: json.RawMessage(`"p"`), PromptTokens: 5, MaxOutputTokens: 5})
+		return err
+	}
+	broken = ledger.ExecutionStream("acme", ex)
+	if err := ask("one"); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("the execution's log was cut off: %v", err)
+	}
+	broken = ""
+	w.clock = w.clock.Add(11 * time.Minute)
+	w.must(ask("two"))
+	if err := ask("one"); code(err) != "budget_exceeded" {
+		t.Errorf("the late repeat: %v, want budget_exceeded", err)
+	}
+}
+
+// Large content that was refused under a key must not stand for another that is
+// accepted under it.
+func TestLargeContentIsTheAcceptedOne(t *testing.T) {
+	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
+	out := w.request("ask", "llm.call")
+	big := func(letter string) json.RawMessage {
+		return json.RawMessage(`"` + strings.Repeat(letter, 600<<10) + `"`)
+	}
+	c := func(body string) Call {
+		return w.s.NewCall("acme", w.agent, "", "TEST", "/complete", "key", []byte(body))
+	}
+	before := count(t, w.f.Log)
+	if _, _, err := w.s.Complete(ctx, c("a"), out.Execution, big("a"), ""); code(err) != "not_started" {
+		t.Fatalf("got %v, want not_started", err)
+	}
+	if after := count(t, w.f.Log); after != before {
+		t.Errorf("the refused call wrote %d records", after-before)
+	}
+	_, _, err := w.s.Start(ctx, w.call(w.agent, "start"), out.Execution, "", out.Permit, Action{Kind: "llm.call", Params: json.RawMessage(`{"amount":12}`)})
+	w.must(err)
+	_, _, err = w.s.Complete(ctx, c("b"), out.Execution, big("b"), "")
+	w.must(err)
+	history, err := w.s.History(ctx, "acme", out.Execution, 100)
+	w.must(err)
+	var done execution.Completed
+	w.must(json.Unmarshal(history[len(history)-1].Event, &done))
+	var text []byte
+	for r, err := range w.s.log.ReadStream(ctx, done.Result.Stream, ledger.NoTail()) {
+		w.must(err)
+		text = append(text, r.Payload...)
+	}
+	if ledgercrypto.Digest(text) != done.Result.Digest || !strings.Contains(string(text), "bbbb") {
+		t.Error("the recorded parts are not what the fact names")
+	}
+}
+
 func TestWorkflowIsTheAgents(t *testing.T) {
 	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
 	_, err := w.s.RequestExecution(ctx, w.call(w.agent, "ask"), RequestExecution{Workflow: "payroll", Action: Action{Kind: "llm.call", Params: json.RawMessage(`{}`)}})

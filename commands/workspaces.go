@@ -72,7 +72,8 @@ type WorkspaceCreated struct {
 	Token Secret
 }
 
-// CreateWorkspace opens the workspace that c names.
+// CreateWorkspace opens the workspace that c names. c's id does not depend on
+// it: one idempotency key makes one workspace.
 func (s *Service) CreateWorkspace(ctx context.Context, c Call, in CreateWorkspace) (WorkspaceCreated, error) {
 	var out WorkspaceCreated
 	if !domain.ValidWorkspaceID(string(c.Workspace)) {
@@ -108,7 +109,9 @@ func (s *Service) CreateWorkspace(ctx context.Context, c Call, in CreateWorkspac
 // operatorActs records among the service's own streams what the operator is
 // about to do, before it takes effect.
 func (s *Service) operatorActs(ctx context.Context, c Call, action, reason string) error {
-	step := s.then(c, "operator-"+action)
+	own := c
+	own.Workspace = domain.System // so that a key used for another workspace is known again here
+	step := s.then(own, "operator-"+action)
 	_, err := s.journals.Do(ctx, ledger.OperatorStream, step, func(time.Time) journal.Command {
 		return journal.Command{Event: journal.OperatorActed{Action: action, Workspace: c.Workspace, Reason: reason}}
 	})

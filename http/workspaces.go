@@ -35,7 +35,9 @@ func (h *handlers) ListWorkspaces(ctx context.Context, r api.ListWorkspacesReque
 
 // CreateWorkspace makes a workspace with its owner.
 func (h *handlers) CreateWorkspace(ctx context.Context, r api.CreateWorkspaceRequestObject) (api.CreateWorkspaceResponseObject, error) {
-	made, err := h.service.CreateWorkspace(ctx, h.callIn(ctx, domain.WorkspaceID(r.Body.ID)), commands.CreateWorkspace{
+	call := h.callIn(ctx, domain.System) // one idempotency key makes one workspace
+	call.Workspace = domain.WorkspaceID(r.Body.ID)
+	made, err := h.service.CreateWorkspace(ctx, call, commands.CreateWorkspace{
 		Name: r.Body.Name, Currency: r.Body.Currency, OwnerEmail: r.Body.Owner.Email, OwnerName: r.Body.Owner.Name})
 	if err != nil {
 		return nil, err
