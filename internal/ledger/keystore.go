@@ -85,6 +85,8 @@ func (s *KeyStore) absent(ctx context.Context, stream string) error {
 	switch {
 	case errors.Is(err, eventlog.ErrDeleted):
 		return ledgercrypto.ErrKeyErased
+	case errors.As(err, &wrong) && wrong.Actual >= 0: // the read was of an older state
+		return fmt.Errorf("%w: %s was made while it was looked for", eventlog.ErrUnavailable, stream)
 	case errors.As(err, &wrong):
 		return ledgercrypto.ErrKeyUnknown
 	}
