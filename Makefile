@@ -61,11 +61,7 @@ generate: ## Generate the HTTP server and client from http/openapi.yaml
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME
-	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { while (n > 0) print $$2, t[--n] } { if (/^FAIL/) exit 1 }' | \
-	while read -r package target; do \
-	  echo "fuzz $$package $$target"; \
-	  $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package >.fuzz.log 2>&1 || { cat .fuzz.log; exit 1; }; \
-	done; status=$$?; rm -f .fuzz.log; exit $$status
+	@GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
 bench: build ## Measure the whole program under load
@@ -81,4 +77,4 @@ vulncheck: ## Known vulnerabilities in what is used
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin .fuzz.log
+	rm -rf bin
