@@ -286,6 +286,18 @@ func (c *client) ready() {
 	c.t.Fatalf("the server does not get ready: %s", last)
 }
 
+// waitBusy waits until the server has so many calls under way, with the one
+// that asks.
+func (c *client) waitBusy(n int) {
+	c.t.Helper()
+	want := fmt.Sprintf("\nclawledger_http_in_flight %d\n", n)
+	for end := time.Now().Add(time.Minute); !bytes.Contains(c.as("").do(200, "GET", "/metrics", "").raw, []byte(want)); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			c.t.Fatalf("there are never %d calls under way", n)
+		}
+	}
+}
+
 // office is a workspace with an owner and an agent.
 type office struct {
 	ws, agentID, tokenID string

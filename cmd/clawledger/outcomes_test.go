@@ -167,7 +167,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 			_ = r.Body.Close()
 		}
 	}()
-	time.Sleep(100 * time.Millisecond)
+	c.waitBusy(2)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	for end := time.Now().Add(time.Minute); !strings.Contains(p.errs.String(), "stopping"); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

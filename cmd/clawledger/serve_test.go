@@ -210,7 +210,7 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond) // the other call has begun; were it not, it would be refused and the test fail
+	c.waitBusy(2) // the other call has begun
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
