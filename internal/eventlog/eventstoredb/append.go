@@ -43,7 +43,7 @@ func (l *Log) Append(ctx context.Context, stream string, expected int64, events 
 		if !stage.CompareAndSwap(notSent, sent) {
 			return nil, errNotBegun
 		}
-		return es.AppendToStream(ctx, stream, opts, data...)
+		return appendToLeader(ctx, es, stream, opts, data)
 	})
 	if err == nil {
 		return eventlog.Appended{Revision: int64(result.NextExpectedVersion), Position: eventlog.Position(result.CommitPosition)}, nil
@@ -126,8 +126,9 @@ func proposal(expected int64, events []eventlog.Event) (esdb.AppendToStreamOptio
 	return opts, data
 }
 
-// deleteTries is how often Delete is tried while its outcome is unknown; a
-// tombstone is the same however often it is set.
+// deleteTries is how often Delete is tried while its outcome is unknown or a
+// server says that another is the leader; a tombstone is the same however
+// often it is set.
 const deleteTries = 3
 
 // Delete implements [eventlog.Log] by a tombstone.
@@ -149,7 +150,7 @@ func (l *Log) Delete(ctx context.Context, stream string) error {
 		switch classify(err) {
 		case deleted, conflict, missing: // it is deleted, or there never was one
 			return nil
-		case unclear:
+		case unclear, notDone:
 			if ctx.Err() == nil {
 				continue
 			}

@@ -54,5 +54,5 @@ func guarded[T any](ctx context.Context, es *esdb.Client, f func(context.Context
 			err = fmt.Errorf("%w: %v", errPanic, caught)
 		}
 	}()
-	return f(ctx, es)
+	return f(toLeader(ctx), es)
 }

@@ -49,25 +49,22 @@ func classify(err error) verdict {
 			return notDone
 		}
 	}
-	text := err.Error()
-	unsent := strings.HasPrefix(text, "could not construct append operation") ||
-		strings.HasPrefix(text, "could not send append request")
-	switch v := byStatus(err, text); {
-	case v == unclear && unsent:
+	v := byStatus(err, err.Error())
+	if v == unclear && unsent(err) {
 		return notDone
-	default:
-		return v
 	}
+	return v
 }
 
 func byStatus(err error, text string) verdict {
 	var e *esdb.Error
-	if errors.As(err, &e) && e.Code() == esdb.ErrorCodeResourceNotFound {
-		return missing // made by the client itself, without a status
+	_, answered := status.FromError(err)
+	if !answered && errors.As(err, &e) && e.Code() == esdb.ErrorCodeResourceNotFound {
+		return missing // made by the client itself, from a message that says so
 	}
 	switch status.Code(err) {
 	case codes.NotFound:
-		return missing
+		return notDone // from a server that is not the leader and can't name it
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return refused
 	case codes.InvalidArgument:

@@ -40,6 +40,10 @@ func configure(connectionString string, logger *slog.Logger) (*connector, error)
 	if config.DisableTLS && config.Username != "" {
 		return nil, fmt.Errorf("%w: EventStoreDB connection string: the client sends credentials only over TLS; remove tls=false or the credentials", eventlog.ErrInvalid)
 	}
+	if config.NodePreference != esdb.NodePreferenceLeader {
+		return nil, fmt.Errorf("%w: EventStoreDB connection string: nodePreference=%s reads from servers that may lag behind what was written; remove it, the leader is used",
+			eventlog.ErrInvalid, config.NodePreference)
+	}
 	config.Logger = bridge(logger)
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: EventStoreDB connection string: %w", eventlog.ErrInvalid, err)

@@ -13,6 +13,8 @@
 //     stay below that (lane, lanes).
 //   - A lost subscription stays lost. Subscribe opens the next one where the
 //     last one ended (subscriber).
+//   - It never sends the header by which only the leader may answer. It is
+//     added here, and appends follow a server's word of who leads (leader).
 //   - Errors are told apart by codes, by gRPC status, and in places by text
 //     only (classify).
 //   - Closing a client while calls use it can panic. It is closed when its
@@ -22,8 +24,9 @@
 // tombstone, and the records are gone from a node only once it was scavenged;
 // until then whole-log reads and subscriptions still yield them. Calls caught
 // in a client at the moment it lost its server stay there until it finds one,
-// after Close too; and the client may forget its lost connection then without
-// closing it, which leaves three idle goroutines.
+// after Close too; and the client may forget its lost connection then, or one
+// to a leader that was named but can't be reached, without closing it, which
+// leaves three or four goroutines.
 //
 // System events and streams (names beginning with "$") are never delivered by
 // whole-log reads and subscriptions.

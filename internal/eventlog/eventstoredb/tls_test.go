@@ -90,6 +90,9 @@ func TestConnectionStrings(t *testing.T) {
 		{"a control character", "esdb://user:s3cret@local\x7fhost:2113"},
 		{"credentials without TLS", "esdb://user:s3cret@localhost:2113?tls=false"},
 		{"a certificate without its key", "esdb://user:s3cret@localhost:2113?userCertFile=/x"},
+		{"followers preferred", "esdb://user:s3cret@localhost:2113?nodePreference=follower"},
+		{"any node", "esdb://user:s3cret@localhost:2113?nodePreference=random"},
+		{"read-only replicas preferred", "esdb://user:s3cret@localhost:2113?nodePreference=readOnlyReplica"},
 		{"a missing CA file", "esdb://user:s3cret@localhost:2113?tlsCaFile=/does/not/exist"},
 	}
 	for _, row := range rows {
