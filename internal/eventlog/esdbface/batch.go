@@ -212,7 +212,7 @@ func (b *batcher) store(current *batch) {
 
 func (b *batcher) answerPanic(current *batch) {
 	if caught := recover(); caught != nil {
-		b.face.logger.Error("esdbface: panic in a batch append", "panic", caught)
+		b.face.logger.Error("esdbface: panic in a batch append", panicked(caught))
 		b.answer(current, eventlog.Appended{}, status.Error(codes.Internal, "the server failed on this batch; its log has the details"))
 	}
 }

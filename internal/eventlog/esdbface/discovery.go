@@ -8,33 +8,52 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/google/uuid"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // version is what clients are told. They read it as three plain integers and
 // derive from it what a server can do.
 const version = "24.10.5"
 
-type featuresService struct {
-	serverfeatures.UnimplementedServerFeaturesServer
+// registerDiscovery adds the two calls that need no credentials. Neither's
+// request says anything, so none is read, whatever is sent: to grpc they are
+// streams that the server ends, which looks the same to clients.
+func registerDiscovery(server *grpc.Server, advertise string) {
+	g := newGossipService(advertise)
+	server.RegisterService(wordless(serverfeatures.ServerFeatures_ServiceDesc.ServiceName, "GetSupportedMethods",
+		func(context.Context) (proto.Message, error) { return supportedMethods(), nil }), nil)
+	server.RegisterService(wordless(gossip.Gossip_ServiceDesc.ServiceName, "Read",
+		func(ctx context.Context) (proto.Message, error) { return g.members(ctx) }), nil)
 }
 
-func (featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
+// wordless describes a service with one call that is answered unheard.
+func wordless(service, method string, answer func(context.Context) (proto.Message, error)) *grpc.ServiceDesc {
+	handle := func(_ any, ss grpc.ServerStream) error {
+		message, err := answer(ss.Context())
+		if err != nil {
+			return err
+		}
+		return ss.SendMsg(message)
+	}
+	return &grpc.ServiceDesc{ServiceName: service, Streams: []grpc.StreamDesc{{StreamName: method, Handler: handle, ClientStreams: true}}}
+}
+
+func supportedMethods() *serverfeatures.SupportedMethods {
 	const service = "event_store.client.streams.streams"
 	out := &serverfeatures.SupportedMethods{EventStoreServerVersion: version}
 	for _, name := range []string{"read", "append", "batchappend", "tombstone"} {
 		out.Methods = append(out.Methods, &serverfeatures.SupportedMethod{ServiceName: service, MethodName: name})
 	}
-	return out, nil
+	return out
 }
 
 // gossipService presents the face as a cluster of one leader.
 type gossipService struct {
-	gossip.UnimplementedGossipServer
 	advertise string
 	instance  uuid.UUID
 }
@@ -43,7 +62,7 @@ func newGossipService(advertise string) *gossipService {
 	return &gossipService{advertise: advertise, instance: uuid.New()}
 }
 
-func (g *gossipService) Read(ctx context.Context, _ *shared.Empty) (*gossip.ClusterInfo, error) {
+func (g *gossipService) members(ctx context.Context) (*gossip.ClusterInfo, error) {
 	address := g.advertise
 	if address == "" {
 		if p, ok := peer.FromContext(ctx); ok && p.LocalAddr != nil {

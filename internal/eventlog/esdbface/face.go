@@ -7,8 +7,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -34,16 +32,19 @@ type Options struct {
 	// every stream.
 	MayTombstone func(stream string) bool
 
-	MaxStreams uint32        // concurrent calls per connection; 0 means 1000, a real server has 100
+	MaxStreams uint32        // concurrent calls per connection; 0 means 1000, and 100 when read-only, as a real server
 	Grace      time.Duration // how long Stop waits for calls under way; 0 means 5 s
 	Logger     *slog.Logger  // nil discards
 }
 
 const (
-	defaultMaxStreams = 1000
-	defaultGrace      = 5 * time.Second
+	defaultMaxStreams  = 1000
+	readOnlyMaxStreams = 100
+	defaultGrace       = 5 * time.Second
 
-	maxReceive = 16 << 20 // bytes in one message, as a real server's
+	maxReceive         = 16 << 20 // bytes in one message, as a real server's
+	readOnlyMaxReceive = 64 << 10 // of a face that takes only questions
+	maxHeaders         = 32 << 10 // bytes of a call's headers, which come before its credentials are checked
 	// pingFloor allows the pings clients send every 10 s, also when idle;
 	// without it grpc closes an idle subscription after three of them.
 	pingFloor = time.Second
@@ -64,6 +65,9 @@ type Face struct {
 func New(log eventlog.Log, opts Options) *Face {
 	if opts.MaxStreams == 0 {
 		opts.MaxStreams = defaultMaxStreams
+		if opts.ReadOnly {
+			opts.MaxStreams = readOnlyMaxStreams
+		}
 	}
 	if opts.Grace == 0 {
 		opts.Grace = defaultGrace
@@ -75,15 +79,20 @@ func New(log eventlog.Log, opts Options) *Face {
 	f.stopping, f.stop = context.WithCancel(context.Background())
 	f.server = grpc.NewServer(f.serverOptions()...)
 	streams.RegisterStreamsServer(f.server, &streamsService{face: f})
-	serverfeatures.RegisterServerFeaturesServer(f.server, featuresService{})
-	gossip.RegisterGossipServer(f.server, newGossipService(opts.Advertise))
+	registerDiscovery(f.server, opts.Advertise)
 	return f
 }
 
 func (f *Face) serverOptions() []grpc.ServerOption {
 	guard := newGuard(f.opts.User, f.opts.Password, f.logger)
+	receive := maxReceive
+	if f.opts.ReadOnly {
+		receive = readOnlyMaxReceive
+	}
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxReceive),
+		grpc.MaxRecvMsgSize(receive),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.InTapHandle(guard.tap),
 		grpc.MaxConcurrentStreams(f.opts.MaxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingFloor, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
