@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/clawoffice/ledger/commands"
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
@@ -40,18 +42,36 @@ func (r rights) Invited(hash domain.Digest) (domain.WorkspaceID, bool) {
 
 // permits signs and checks permits with the keys of now. A permit that another
 // replica signed with a key made since is checked after reading the keys again.
-type permits struct{ keys *ledgercrypto.Dir }
+// The keys are read again once in reloadPause, however many permits name a key
+// that nobody has.
+type permits struct {
+	keys *ledgercrypto.Dir
 
-var _ commands.Permits = permits{}
+	mu    sync.Mutex
+	asked time.Time
+}
 
-func (p permits) SignPermit(payload []byte) []byte { return p.keys.Signer().SignPermit(nil, payload) }
+var _ commands.Permits = (*permits)(nil)
 
-func (p permits) VerifyPermit(token []byte) ([]byte, error) {
+func (p *permits) SignPermit(payload []byte) []byte { return p.keys.Signer().SignPermit(nil, payload) }
+
+func (p *permits) VerifyPermit(token []byte) ([]byte, error) {
 	payload, _, err := p.keys.Verifier().Verify(token, ledgercrypto.PermitTyp)
-	if errors.Is(err, ledgercrypto.ErrUnknownKey) && p.keys.Reload() == nil {
+	if errors.Is(err, ledgercrypto.ErrUnknownKey) && p.renew() == nil {
 		payload, _, err = p.keys.Verifier().Verify(token, ledgercrypto.PermitTyp)
 	}
 	return payload, err
+}
+
+// renew reads the keys again, if that was not just done.
+func (p *permits) renew() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.asked) < reloadPause {
+		return nil
+	}
+	p.asked = time.Now()
+	return p.keys.Reload()
 }
 
 // places finds events through the directory model.

@@ -38,7 +38,7 @@ func (b benchCmd) measureAppend(p *program, plan load.Plan) (benchScenario, erro
 		return benchScenario{}, err
 	}
 	defer func() { _ = log.Close() }()
-	l, err := seal(log, keys, false, p.now)
+	l, err := seal(log, keys, p.now)
 	if err != nil {
 		return benchScenario{}, err
 	}

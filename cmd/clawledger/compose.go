@@ -11,11 +11,6 @@ import (
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
-// esdbSpan is the key ring's span on EventStoreDB, whose positions count bytes,
-// about a thousand a record. It is no more than AES-GCM allows messages, so that
-// it also holds where positions count records, as behind a face.
-const esdbSpan = 1 << 32
-
 // sealed is a log with the keys that open and write it.
 type sealed struct {
 	log    eventlog.Log
@@ -25,14 +20,10 @@ type sealed struct {
 }
 
 // seal puts a ledger on a log.
-func seal(log eventlog.Log, keys *ledgercrypto.Dir, shared bool, now func() time.Time) (*sealed, error) {
+func seal(log eventlog.Log, keys *ledgercrypto.Dir, now func() time.Time) (*sealed, error) {
 	signer := func() ledger.Signer { return keys.Signer() }
-	options := ledgercrypto.RingOptions{Now: now}
-	if shared {
-		options.Span = esdbSpan
-	}
 	store := ledger.NewKeyStore(log, signer, keys.KEK().ID(), now)
-	ring, err := ledgercrypto.NewKeyRing(keys.KEK(), keys.Secret(), store, options)
+	ring, err := ledgercrypto.NewKeyRing(keys.KEK(), keys.Secret(), store, ledgercrypto.RingOptions{Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("making the key ring: %w", err)
 	}

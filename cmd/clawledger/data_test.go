@@ -190,7 +190,7 @@ func eraseSomebody(t *testing.T, data string) ledgercrypto.KeyID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := seal(log, keys, false, time.Now)
+	s, err := seal(log, keys, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

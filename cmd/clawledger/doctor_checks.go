@@ -189,7 +189,7 @@ func (x *examination) belongs(log eventlog.Log) finding {
 	if x.dir == nil {
 		return found("ownership", "not checked without keys").but(warn, "see keys")
 	}
-	s, err := seal(log, x.dir, x.Eventlog != "", x.now)
+	s, err := seal(log, x.dir, x.now)
 	if err == nil {
 		err = s.holds(x.ctx)
 	}

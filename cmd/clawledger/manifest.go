@@ -55,6 +55,9 @@ func digestFiles(dir string) ([]fileDigest, error) {
 		if err = errors.Join(err, relErr); err != nil || d.IsDir() || name == manifestFile {
 			return err
 		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is not a regular file", path)
+		}
 		digest, err := digestFile(path)
 		digest.Path = filepath.ToSlash(name)
 		list = append(list, digest)
@@ -91,6 +94,9 @@ func readManifest(dir string) (manifest, error) {
 		if !slices.Contains(there, want) {
 			return m, fmt.Errorf("%w: %s is missing or not what was backed up", errBadBackup, want.Path)
 		}
+	}
+	if len(there) != len(m.Files) { // somebody's signing key among the keys would be trusted
+		return m, fmt.Errorf("%w: it holds files that its manifest does not name; remove them", errBadBackup)
 	}
 	return m, nil
 }

@@ -137,7 +137,7 @@ func (n *node) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.sealed, err = seal(n.log, n.keys, n.shared, n.program.now); err != nil {
+	if n.sealed, err = seal(n.log, n.keys, n.program.now); err != nil {
 		return err
 	}
 	return n.sealed.begin(ctx, n.program.now())
@@ -166,7 +166,7 @@ func (n *node) decide(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.service = commands.New(commands.Config{Log: n.sealed.ledger, Secret: n.keys.Secret(), Permits: permits{n.keys},
+	n.service = commands.New(commands.Config{Log: n.sealed.ledger, Secret: n.keys.Secret(), Permits: &permits{keys: n.keys},
 		Access: rights{n.access}, Places: places{n.lists}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log})
 	n.later(func() error {
 		n.halt() // models stop when no call can need them any more

@@ -61,7 +61,7 @@ func approveInTheLog(t *testing.T, data, id string, digest domain.Digest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := seal(log, keys, false, time.Now)
+	s, err := seal(log, keys, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := seal(log, keys, c.Eventlog != "", p.now)
+	s, err := seal(log, keys, p.now)
 	if err == nil {
 		err = s.holds(p.ctx)
 	}

@@ -105,7 +105,7 @@ func (c *restoreCmd) void(p *program, data string, keys *ledgercrypto.Dir) (coun
 		return counts, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	s, err := seal(log, keys, false, p.now)
+	s, err := seal(log, keys, p.now)
 	if err == nil {
 		err = s.holds(p.ctx)
 	}

@@ -35,7 +35,9 @@ One signal (SIGINT, SIGTERM) stops it after answering what is under way; a secon
 
 Examples:
   clawledger serve --data ledger-data
-  clawledger serve --data replica-1 --keys /shared/keys --eventlog esdb://user:password@db.example:2113 --listen :8443 --tls-cert tls.crt --tls-key tls.key`
+  CLAWLEDGER_EVENTLOG=esdb://user:password@db.example:2113 clawledger serve --data replica-1 --keys /shared/keys --listen :8443 --tls-cert tls.crt --tls-key tls.key
+
+A password belongs in the environment or in the --config file, not on the command line, where every user of the machine can read it.`
 }
 
 func (c *serveCmd) Run(p *program) (err error) {
