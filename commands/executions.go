@@ -56,7 +56,7 @@ type asking struct {
 
 // RequestExecution decides about an execution's first action and records both.
 func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecution) (Requested, error) {
-	a, err := s.asking(c, in.Workflow, in.Action, in.Context)
+	a, err := s.asking(c, in.Workflow, in.Context)
 	if err != nil {
 		return Requested{}, err
 	}
@@ -88,7 +88,7 @@ func (s *Service) RequestAction(ctx context.Context, c Call, ex domain.Execution
 	if err != nil {
 		return Requested{}, err
 	}
-	a, err := s.asking(c, state.Workflow, in, claim)
+	a, err := s.asking(c, state.Workflow, claim)
 	if err != nil {
 		return Requested{}, err
 	}
@@ -134,7 +134,7 @@ func statusOf(permit *execution.Permit, approval domain.ApprovalID) execution.St
 }
 
 // asking gathers what a decision looks at, and refuses what can't be decided.
-func (s *Service) asking(c Call, flow domain.Workflow, in Action, claim json.RawMessage) (*asking, error) {
+func (s *Service) asking(c Call, flow domain.Workflow, claim json.RawMessage) (*asking, error) {
 	state, evaluator, err := s.rules(c.Workspace)
 	if err != nil {
 		return nil, err

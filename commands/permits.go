@@ -69,7 +69,7 @@ func (s *Service) Start(ctx context.Context, c Call, ex domain.ExecutionID, id d
 	if claims.Action != act.ID {
 		return state, Receipt{}, invalidPermit("It is for another action.")
 	}
-	a, err := s.asking(c, state.Workflow, in, act.Context)
+	a, err := s.asking(c, state.Workflow, act.Context)
 	if err != nil {
 		return state, Receipt{}, err
 	}

@@ -66,7 +66,6 @@ type world struct {
 	owner      domain.Actor
 	supervisor domain.Actor
 	agent      domain.Actor
-	calls      int
 }
 
 func newWorld(t *testing.T, log eventlog.Log) *world {

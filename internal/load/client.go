@@ -46,7 +46,8 @@ func (c *Conn) Close() error { return c.conn.Close() }
 // Do sends a request with a JSON body and reads the whole answer. The answer's
 // bytes are valid until the next call.
 func (c *Conn) Do(method, path, token string, body []byte) (status int, answer []byte, err error) {
-	b := append(c.out[:0], method...)
+	b := c.out[:0]
+	b = append(b, method...)
 	b = append(b, ' ')
 	b = append(b, path...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
@@ -60,7 +61,8 @@ func (c *Conn) Do(method, path, token string, body []byte) (status int, answer [
 		b = strconv.AppendInt(b, int64(len(body)), 10)
 	}
 	b = append(b, "\r\n\r\n"...)
-	c.out = append(b, body...)
+	b = append(b, body...)
+	c.out = b
 	if err := c.conn.SetDeadline(time.Now().Add(requestTime)); err != nil {
 		return 0, nil, err
 	}
