@@ -42,6 +42,10 @@ const (
 	readOnlyMaxStreams = 100
 	defaultGrace       = 5 * time.Second
 
+	// streamWorkers are goroutines kept for calls, which else spend a good part
+	// of a short call growing a new stack. More calls at a time get their own.
+	streamWorkers = 128
+
 	maxReceive         = 16 << 20 // bytes in one message, as a real server's
 	readOnlyMaxReceive = 64 << 10 // of a face that takes only questions
 	maxHeaders         = 32 << 10 // bytes of a call's headers, which come before its credentials are checked
@@ -96,6 +100,7 @@ func (f *Face) serverOptions() []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(f.opts.MaxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingFloor, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.WaitForHandlers(true), // so that no call touches the log after Stop
 		grpc.UnaryInterceptor(guard.unary),
 		grpc.StreamInterceptor(guard.stream),
