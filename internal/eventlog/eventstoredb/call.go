@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"github.com/clawoffice/ledger/internal/eventlog"
 )
 
 var (
@@ -22,8 +24,9 @@ type outcome[T any] struct {
 	err   error
 }
 
-// call runs f on a client of n and comes back when f does or ctx ends,
-// whichever is first. An f that comes back later is waited for by nobody.
+// call runs f on a client of n and comes back when f does, ctx ends or the log
+// closes, whichever is first. An f that comes back later is waited for by
+// nobody; the caller ends its ctx.
 func call[T any](ctx context.Context, n *lane, f func(context.Context, *esdb.Client) (T, error)) (T, error) {
 	var none T
 	c, err := n.borrow(ctx)
@@ -31,18 +34,20 @@ func call[T any](ctx context.Context, n *lane, f func(context.Context, *esdb.Cli
 		return none, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	done := make(chan outcome[T], 1)
-	go func() {
+	n.run(func() {
 		var out outcome[T]
 		out.value, out.err = guarded(ctx, c.es, f)
 		n.giveBack(c, out.err)
 		done <- out
-	}()
+	})
 	select {
 	case out := <-done:
 		return out.value, out.err
 	case <-ctx.Done():
 		n.overdue(c)
 		return none, fmt.Errorf("%w: %w", errLeft, context.Cause(ctx))
+	case <-n.closing.Done():
+		return none, fmt.Errorf("%w: %w", errLeft, eventlog.ErrClosed)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -31,6 +32,8 @@ type lane struct {
 	connect func(context.Context) (*esdb.Client, error)
 	closing context.Context
 	logger  *slog.Logger
+	jobs    chan func() // to workers that have nothing to do
+	idle    atomic.Int32
 
 	mu       sync.Mutex
 	current  *client       // nil while there is no server

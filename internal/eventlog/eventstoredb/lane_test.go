@@ -22,7 +22,7 @@ func newTestLane(t *testing.T, limit int, fail func(attempt int64) error) (*lane
 	t.Helper()
 	closing, cancel := context.WithCancel(t.Context())
 	attempts := new(atomic.Int64)
-	n := &lane{name: "test", limit: limit, closing: closing, logger: slog.New(slog.DiscardHandler), patience: firstPatience}
+	n := &lane{name: "test", limit: limit, closing: closing, logger: slog.New(slog.DiscardHandler), patience: firstPatience, jobs: make(chan func())}
 	n.connect = func(context.Context) (*esdb.Client, error) {
 		if err := fail(attempts.Add(1)); err != nil {
 			return nil, err

@@ -63,7 +63,7 @@ func Open(ctx context.Context, connectionString string, opts Options) (*Log, err
 	}
 	l.closing, l.close = context.WithCancelCause(context.Background())
 	newLane := func(name string, limit int) *lane {
-		return &lane{name: name, limit: limit, connect: k.connect, closing: l.closing, logger: l.logger, patience: firstPatience}
+		return &lane{name: name, limit: limit, connect: k.connect, closing: l.closing, logger: l.logger, patience: firstPatience, jobs: make(chan func())}
 	}
 	l.writes, l.reads = newLane("appends", callsPerClient), newLane("reads", callsPerClient)
 	l.subscriptions = &lanes{limit: subscriptionsPerClient, make: func() *lane { return newLane("subscriptions", callsPerClient) }}
@@ -101,11 +101,10 @@ func (l *Log) bind(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { stop(); cancel(context.Canceled) }
 }
 
-// bound is bind for calls that must not take for ever.
+// bound keeps a call from taking for ever. That the log closes, call sees by
+// itself.
 func (l *Log) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancelTimeout := context.WithTimeout(ctx, l.opts.Timeout)
-	ctx, cancel := l.bind(ctx)
-	return ctx, func() { cancel(); cancelTimeout() }
+	return context.WithTimeout(ctx, l.opts.Timeout)
 }
 
 // Close ends subscriptions and waits a moment for calls under way; those of
