@@ -51,7 +51,9 @@ type asking struct {
 	flow    domain.Workflow
 	claim   json.RawMessage
 	roles   []domain.RoleName
-	err     error // of the digest; the params were checked, so it is not expected
+	guess   gate.Decision // before the stream's turn came
+	digest  domain.Digest // of the action under guess
+	err     error         // of the digest; the params were checked, so it is not expected
 }
 
 // RequestExecution decides about an execution's first action and records both.
@@ -61,6 +63,7 @@ func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecut
 		return Requested{}, err
 	}
 	a.ex = domain.ExecutionID(s.secret.DeriveID("ex_", c.ID, 0))
+	a.prepare(in.Action)
 	subject := domain.SubjectTag("")
 	if in.Subject != "" {
 		subject = s.secret.SubjectTag(c.Workspace, in.Subject)
@@ -93,6 +96,7 @@ func (s *Service) RequestAction(ctx context.Context, c Call, ex domain.Execution
 		return Requested{}, err
 	}
 	a.ex = ex
+	a.prepare(in)
 	r, err := s.executions.Do(ctx, ledger.ExecutionStream(c.Workspace, ex), c, func(at time.Time) execution.Command {
 		action, decision, permit, approval := a.decide(in, at)
 		return execution.RequestAction{Action: action, Context: claim, Decision: decision, Permit: permit, Approval: approval, By: c.Actor, At: at}
@@ -147,14 +151,34 @@ func (s *Service) asking(c Call, flow domain.Workflow, claim json.RawMessage) (*
 		roles: state.RolesOf(c.Actor, s.now())}, nil
 }
 
+// prepare guesses the decision and takes the action's digest under it while
+// nobody waits. Decisions of one stream are made one after another; whoever
+// asks many at once on a busy stream would pay for the digests in a row.
+func (a *asking) prepare(in Action) {
+	a.guess = a.ask(in, a.service.now())
+	a.digest, a.err = a.digestOf(in, a.guess)
+}
+
+// ask asks the policies.
+func (a *asking) ask(in Action, at time.Time) gate.Decision {
+	return a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: in.Kind, Params: in.Params, Actor: a.call.Actor,
+		Roles: a.roles, Context: a.claim, Now: at})
+}
+
+func (a *asking) digestOf(in Action, d gate.Decision) (domain.Digest, error) {
+	return ledgercrypto.ActionDigest(a.call.Workspace, a.ex, in.Kind, in.Params, d.Policy, d.Version)
+}
+
 // decide asks the policies about the action at stream time, and answers what
 // the execution's command needs to record it.
 func (a *asking) decide(in Action, at time.Time) (execution.Action, gate.Decision, execution.Permit, domain.ApprovalID) {
 	s, id := a.service, a.call.ID
-	decision := a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: in.Kind, Params: in.Params, Actor: a.call.Actor,
-		Roles: a.roles, Context: a.claim, Now: at})
-	action := execution.Action{ID: domain.ActionID(s.secret.DeriveID("ac_", id, 1)), Kind: in.Kind, Params: in.Params}
-	action.Digest, a.err = ledgercrypto.ActionDigest(a.call.Workspace, a.ex, in.Kind, in.Params, decision.Policy, decision.Version)
+	decision := a.ask(in, at)
+	if decision.Policy != a.guess.Policy || decision.Version != a.guess.Version {
+		a.guess = decision
+		a.digest, a.err = a.digestOf(in, decision)
+	}
+	action := execution.Action{ID: domain.ActionID(s.secret.DeriveID("ac_", id, 1)), Kind: in.Kind, Params: in.Params, Digest: a.digest}
 	var permit execution.Permit
 	var approval domain.ApprovalID
 	switch decision.Effect {
