@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/checker"
 	celast "github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/interpreter"
@@ -14,17 +13,18 @@ import (
 
 // Limits of one condition.
 const (
-	MaxCondition = 4096    // bytes
-	CostLimit    = 100_000 // CEL cost units at which an evaluation is cut off
-	maxNodes     = 1000    // of the parsed expression
-	maxDepth     = 48      // of the parsed expression
-	maxNesting   = 2       // of comprehensions
-	maxValueSize = 1 << 20 // bytes or elements of any value in params or context; bodies are no larger
+	MaxCondition = 4096 // bytes
+	maxNodes     = 1000 // of the parsed expression
+	maxDepth     = 48   // of the parsed expression
+	maxNesting   = 2    // of comprehensions
 )
 
 // language is the CEL that conditions are written in. It is safe for
 // concurrent use.
-type language struct{ env *cel.Env }
+type language struct {
+	env   *cel.Env
+	meter meter
+}
 
 func newLanguage() (language, error) {
 	facts := cel.MapType(cel.StringType, cel.DynType)
@@ -43,12 +43,16 @@ func newLanguage() (language, error) {
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.ExpressionNestingDepthLimit(maxDepth),
 		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(),
-			cel.ValidateRegexLiterals(), patterns{}, cel.ValidateComprehensionNestingLimit(maxNesting)),
+			cel.ValidateRegexLiterals(), patterns{}, keys{}, cel.ValidateComprehensionNestingLimit(maxNesting)),
 	)
 	if err != nil {
 		return language{}, fmt.Errorf("preparing the language of conditions: %w", err)
 	}
-	return language{env}, nil
+	meter, err := newMeter(env)
+	if err != nil {
+		return language{}, fmt.Errorf("preparing the functions of conditions: %w", err)
+	}
+	return language{env, meter}, nil
 }
 
 // faulty says where and why an expression is not a condition. The message may
@@ -66,6 +70,7 @@ func (f *faulty) Error() string {
 type condition struct {
 	program cel.Program
 	info    *celast.SourceInfo
+	keyed   bool // a key in it is computed
 }
 
 // compile checks an expression and plans it, or answers a *faulty. A panic of
@@ -101,36 +106,11 @@ func (l language) check(expression string) (*cel.Ast, error) {
 
 // plan makes a program of a checked expression.
 func (l language) plan(tree *cel.Ast) (*condition, error) {
-	cost, err := l.env.EstimateCost(tree, sizes{})
-	if err != nil {
-		return nil, &faulty{1, 1, "the cost of the condition can't be estimated; make it simpler"}
-	}
-	if cost.Min > CostLimit {
-		return nil, &faulty{1, 1, fmt.Sprintf("the condition costs at least %d units; at most %d are allowed; make it simpler", cost.Min, CostLimit)}
-	}
-	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), boundedMatches()}
-	if cost.Max > CostLimit/10 {
-		// Counting makes an evaluation slower, so it is left out where the
-		// condition stays far from the limit on any value that fits a request.
-		// The estimate is close but no strict bound, hence the tenth.
-		options = append(options, cel.CostLimit(CostLimit))
-	}
-	program, err := l.env.Program(tree, options...)
+	program, err := l.env.Program(tree, cel.CustomDecoratorV2(l.meter.decorate), cel.EvalOptions(cel.OptOptimize), boundedMatches())
 	if err != nil {
 		return nil, &faulty{1, 1, "the condition can't be planned: " + err.Error()}
 	}
-	return &condition{program, tree.NativeRep().SourceInfo()}, nil
-}
-
-// sizes tells CEL's estimate how large values can be.
-type sizes struct{}
-
-func (sizes) EstimateSize(checker.AstNode) *checker.SizeEstimate {
-	return &checker.SizeEstimate{Min: 0, Max: maxValueSize}
-}
-
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
-	return nil
+	return &condition{program, tree.NativeRep().SourceInfo(), len(computedKeys(tree.NativeRep())) > 0}, nil
 }
 
 // holds evaluates c; a nil condition always holds. When it can't be evaluated,
@@ -139,6 +119,10 @@ func (c *condition) holds(f *facts) (held bool, trouble string) {
 	if c == nil {
 		return true, ""
 	}
+	if !f.budget.begin() {
+		return false, "the conditions before this one took all the work that one decision may take"
+	}
+	f.keyed = c.keyed
 	value, _, err := c.program.Eval(f)
 	if err != nil {
 		return false, c.explain(err)
@@ -155,7 +139,7 @@ func (c *condition) holds(f *facts) (held bool, trouble string) {
 func (c *condition) explain(err error) string {
 	var cut interpreter.EvalCancelledError
 	if errors.As(err, &cut) {
-		return fmt.Sprintf("the evaluation cost more than %d units", CostLimit)
+		return "the evaluation would cost more than one condition, or all conditions of a decision, may"
 	}
 	where := ""
 	var at *types.Err

@@ -55,7 +55,18 @@
 // agent's own claim), actor.kind, actor.id (strings), actor.roles (list of
 // strings), workflow (string) and now (timestamp). Numbers in params and
 // context are doubles: compare them with any number, but calculate with 2.0
-// rather than 2. Comprehensions nest at most two deep; the pattern of matches()
-// is a literal, and the text it is matched with at most 64 KiB; an evaluation
-// is cut off, as an error, at [CostLimit].
+// rather than 2. Comprehensions nest at most two deep, and the key of a map is
+// not computed in the inner one; the pattern of matches() is a literal, and the
+// text it is matched with at most 64 KiB.
+//
+// # Work
+//
+// Every step of an evaluation is paid for before it is taken: a function call
+// takes some tens of steps, a text some for its length, a match as many as its
+// pattern has instructions times the bytes of the text. A condition that would
+// take more than [ConditionSteps] is cut off, which is an error of that
+// condition alone. When all conditions of a decision would take more than
+// [DecisionSteps], the one that would is cut off and none after it is evaluated:
+// each counts as an error, so a decision that can't be afforded is the strict
+// one. Policies in force come before those in shadow mode.
 package policy

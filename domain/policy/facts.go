@@ -19,6 +19,8 @@ const (
 	nameWorkflow   = "workflow"
 	nameContext    = "context"
 	nameNow        = "now"
+
+	nameBudget = "\x00budget" // for the meter; no expression can say it
 )
 
 var errMalformed = errors.New("params or context is not a JSON object")
@@ -30,17 +32,23 @@ type facts struct {
 	params  any
 	context any
 	roles   []string
+	budget  budget
+	keyed   bool // the condition at hand computes keys
 }
 
 // ResolveName and Parent make facts what CEL calls an activation.
 func (f *facts) ResolveName(name string) (any, bool) {
 	switch name {
+	case nameBudget:
+		return &f.budget, true
 	case nameParams:
+		f.payForKeys()
 		if f.params == nil {
 			f.params = object(f.in.Params)
 		}
 		return f.params, true
 	case nameContext:
+		f.payForKeys()
 		if f.context == nil {
 			f.context = object(f.in.Context)
 		}
@@ -59,6 +67,13 @@ func (f *facts) ResolveName(name string) (any, bool) {
 		return f.in.Now.UTC(), true
 	}
 	return nil, false
+}
+
+// payForKeys pays for hashing what is read as if it were a key.
+func (f *facts) payForKeys() {
+	if f.keyed {
+		f.budget.spend((len(f.in.Params) + len(f.in.Context)) / bytesPerStep)
+	}
 }
 
 // Parent is nil: there is nothing beyond an Input.

@@ -13,8 +13,8 @@ import (
 	"github.com/google/cel-go/interpreter"
 )
 
-// Limits of matches(). The time that a match takes is bounded by their
-// product; CEL counts the cost of a match only when it is over.
+// Limits of matches(). The time that a match takes is bounded by the product
+// of the two, which is paid for in steps before it starts.
 const (
 	maxRegex   = 500      // instructions of a compiled pattern
 	maxMatched = 64 << 10 // bytes of a text that is matched
@@ -80,14 +80,19 @@ func planMatches(call interpreter.InterpretableCall, pattern string) (interprete
 	if err != nil {
 		return nil, err
 	}
-	return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), func(args ...ref.Val) ref.Val {
-		text, ok := args[0].Value().(string)
+	size, err := programSize(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return &metered{call, call.Args(), stepsPerCall + reading(call.Args()), func(b *budget, x, _ ref.Val) ref.Val {
+		text, ok := x.(types.String)
 		if !ok {
-			return types.MaybeNoSuchOverloadErr(args[0])
+			return types.MaybeNoSuchOverloadErr(x)
 		}
 		if len(text) > maxMatched {
 			return types.WrapErr(errLongText)
 		}
-		return types.Bool(compiled.MatchString(text))
-	}), nil
+		b.spend(size * (len(text) + 1))
+		return types.Bool(compiled.MatchString(string(text)))
+	}}, nil
 }
