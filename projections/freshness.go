@@ -42,20 +42,11 @@ func (m *Models) watch(ctx context.Context) {
 func (m *Models) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	select {
-	case m.looking <- struct{}{}:
-		defer func() { <-m.looking }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	asked := time.Now()
-	head, err := m.source.ReadHead(ctx)
+	head, err := m.readHead(ctx)
 	if err != nil {
 		return err
 	}
-	m.head.Store(uint64(head))
 	for _, r := range m.runners {
-		r.seen.expect(head, asked)
 		if r.seen.at() < head {
 			r.probe(ctx, head)
 		}
@@ -63,10 +54,36 @@ func (m *Models) look(ctx context.Context) error {
 	return nil
 }
 
+// readHead reads the newest position, one caller at a time, and tells every
+// model that it was the log's end. It waits for nothing but the log.
+func (m *Models) readHead(ctx context.Context) (eventlog.Position, error) {
+	select {
+	case m.looking <- struct{}{}:
+		defer func() { <-m.looking }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	asked := time.Now()
+	head, err := m.source.ReadHead(ctx)
+	if err != nil {
+		return 0, err
+	}
+	m.head.Store(uint64(head))
+	for _, r := range m.runners {
+		r.seen.expect(head, asked)
+	}
+	return head, nil
+}
+
 // probe helps a model with a filter that lets nothing through: where the log
 // holds no record for it up to head, it is there. Engines tell so too, by
-// marks, but not all of them soon.
+// marks, but not all of them soon. It never waits for a model that is at work:
+// one that is held up must not make others stale.
 func (r *runner) probe(ctx context.Context, head eventlog.Position) {
+	if !r.probing.CompareAndSwap(false, true) {
+		return
+	}
+	defer r.probing.Store(false)
 	from, ok := r.idle()
 	if !ok || from >= head {
 		return
@@ -76,7 +93,9 @@ func (r *runner) probe(ctx context.Context, head eventlog.Position) {
 			return // there is one, and it will come
 		}
 	}
-	r.batch.Lock()
+	if !r.batch.TryLock() {
+		return // at work, so it moves on by itself
+	}
 	defer r.batch.Unlock()
 	if r.live && r.ctx.Err() == nil && r.taken >= from {
 		r.reach(head)

@@ -7,7 +7,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -277,22 +279,24 @@ func TestRecordsDeliveredTwiceCountOnce(t *testing.T) {
 	same(t, wanted(t, f.Ledger), rows(t, dir, "all"))
 }
 
+// markless is a subscription that gives no marks after the first one.
+func markless(source iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error] {
+	return func(yield func(ledger.Delivery, error) bool) {
+		first := true
+		for d, err := range source {
+			if (d.Record != nil || err != nil || first) && !yield(d, err) {
+				return
+			}
+			first = first && !d.CaughtUp
+		}
+	}
+}
+
 // A log whose subscriptions give no marks after the first one: a model whose
 // filter lets nothing through is moved on all the same.
 func TestFilteredModelsStayFreshWithoutMarks(t *testing.T) {
 	f, dir := ledgertest.New(t), t.TempDir()
 	put(t, f, "acme/execution-1", "execution.a.v1", 2)
-	markless := func(source iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error] {
-		return func(yield func(ledger.Delivery, error) bool) {
-			first := true
-			for d, err := range source {
-				if (d.Record != nil || err != nil || first) && !yield(d, err) {
-					return
-				}
-				first = first && !d.CaughtUp
-			}
-		}
-	}
 	m, _ := running(t, &faulty{Ledger: f.Ledger, follow: markless}, dir, newTally("some", "policy."))
 	for range 3 {
 		wait(t, m, "some", put(t, f, "acme/execution-1", "execution.a.v1", 2))
@@ -342,4 +346,37 @@ func TestFreshness(t *testing.T) {
 	if err := m.Stale(ctx, limit, "all", "nobody"); !errors.Is(err, projections.ErrStale) {
 		t.Errorf("an unknown model is %v, want stale", err)
 	}
+}
+
+// A model that is held up while somebody looks whether it has anything to do
+// does not make the others stale.
+func TestOneModelAtWorkMakesNoOtherStale(t *testing.T) {
+	f, dir := ledgertest.New(t), t.TempDir()
+	busy, quick := newTally("busy", "execution."), newTally("quick", "policy.")
+	var entered atomic.Bool
+	release := make(chan struct{})
+	busy.apply = func(*ledger.Record) error {
+		entered.Store(true)
+		<-release
+		return nil
+	}
+	var looks atomic.Int64
+	var once sync.Once
+	source := &faulty{Ledger: f.Ledger, follow: markless, head: func() error { looks.Add(1); return nil }}
+	source.read = func(q eventlog.Query) {
+		if q.Limit == 1 && slices.Equal(q.TypePrefixes, busy.spec.Types) {
+			once.Do(func() { // between the question and its answer a record comes, and is held up
+				put(t, f, "acme/execution-1", "execution.a.v1", 1)
+				until(t, "held up", entered.Load)
+			})
+		}
+	}
+	m, _ := running(t, source, dir, busy, quick)
+	t.Cleanup(sync.OnceFunc(func() { close(release) }))
+	until(t, "live", func() bool { return healthOf(m, "busy").Condition == projections.Live })
+	put(t, f, "acme/policy-main", "policy.written.v1", 1)
+	until(t, "held up", entered.Load)
+	since := looks.Load()
+	until(t, "the log is looked at again", func() bool { return looks.Load() > since+3 })
+	until(t, "fresh", func() bool { return m.Stale(context.Background(), 500*time.Millisecond, "quick") == nil })
 }

@@ -58,6 +58,8 @@ type runner struct {
 	sound   bool          // what the projection holds is what was applied since the checkpoint
 	saved   atomic.Uint64 // meta.position, for Health
 
+	probing atomic.Bool // somebody looks whether the log holds anything more for it
+
 	state     sync.Mutex
 	condition Condition
 	reason    string
@@ -101,7 +103,7 @@ func (r *runner) load(ctx context.Context) (err error) {
 	if err = r.file.open(); err != nil {
 		return err
 	}
-	if r.meta, err = begin(ctx, r.file, r.spec, r.source); err != nil {
+	if r.meta, err = begin(ctx, r.file, r.projection, r.source); err != nil {
 		return err
 	}
 	if err = r.projection.Load(ctx, r.file, r.meta.position); err != nil {
@@ -267,6 +269,9 @@ func (r *runner) commit(ctx context.Context) error {
 			if err := r.projection.Flush(ctx, conn); err != nil {
 				return err
 			}
+		}
+		if err := next.sealed(ctx, conn, r.projection); err != nil {
+			return err
 		}
 		return next.write(conn)
 	})

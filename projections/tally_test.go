@@ -180,6 +180,14 @@ type faulty struct {
 	*ledger.Ledger
 	follow func(iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error]
 	head   func() error
+	read   func(eventlog.Query)
+}
+
+func (f *faulty) Read(ctx context.Context, q eventlog.Query) iter.Seq2[ledger.Record, error] {
+	if f.read != nil {
+		f.read(q)
+	}
+	return f.Ledger.Read(ctx, q)
 }
 
 func (f *faulty) Follow(ctx context.Context, q eventlog.Query) iter.Seq2[ledger.Delivery, error] {
