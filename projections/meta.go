@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -55,9 +56,16 @@ func (m meta) write(conn *sqlite.Conn) error {
 		m.last.stream, m.last.revision, m.last.link}})
 }
 
+// checkpoint is the meta row for whoever seals it.
+func (m meta) checkpoint() (Checkpoint, error) {
+	text, err := json.Marshal([]any{m.name, m.version, m.log, m.position, m.last.stream, m.last.revision, m.last.link})
+	return Checkpoint{m.position, text}, err
+}
+
 // begin makes sure that an open file is of this projection and this log, and
 // answers where it stands. An error that is [damaged] means: throw it away.
-func begin(ctx context.Context, f *File, spec Spec, source Source) (meta, error) {
+func begin(ctx context.Context, f *File, p Projection, source Source) (meta, error) {
+	spec := p.Spec()
 	m, ok, err := readMeta(f.writer)
 	if err != nil {
 		return meta{}, fmt.Errorf("reading the checkpoint: %w", err)
@@ -68,19 +76,55 @@ func begin(ctx context.Context, f *File, spec Spec, source Source) (meta, error)
 	}
 	if !ok {
 		m = meta{name: spec.Name, version: spec.Version, log: log}
-		return m, f.write(ctx, func(conn *sqlite.Conn) error {
+		err := f.write(ctx, func(conn *sqlite.Conn) error {
 			if err := sqlitex.ExecuteScript(conn, spec.Schema, nil); err != nil {
 				return fmt.Errorf("making the tables: %w", err)
 			}
 			return m.write(conn)
 		})
+		if err != nil {
+			return meta{}, err
+		}
+		return m, m.proven(ctx, f.writer, p)
 	}
 	if m.name != spec.Name || m.version != spec.Version || m.log != log && m.log != "" {
 		return meta{}, ErrUnusable
 	}
+	if err := m.proven(ctx, f.writer, p); err != nil {
+		return meta{}, err
+	}
 	m.log = log
 	err = m.check(ctx, source)
 	return m, err
+}
+
+// proven asks a guarded projection whether the file may be believed.
+func (m meta) proven(ctx context.Context, conn *sqlite.Conn, p Projection) error {
+	guarded, ok := p.(Guarded)
+	if !ok {
+		return nil
+	}
+	at, err := m.checkpoint()
+	if err != nil {
+		return err
+	}
+	if err := guarded.Check(ctx, conn, at); err != nil {
+		return fmt.Errorf("checking the file of the model %s: %w", m.name, err)
+	}
+	return nil
+}
+
+// sealed lets a guarded projection seal the checkpoint.
+func (m meta) sealed(ctx context.Context, conn *sqlite.Conn, p Projection) error {
+	guarded, ok := p.(Guarded)
+	if !ok {
+		return nil
+	}
+	at, err := m.checkpoint()
+	if err != nil {
+		return err
+	}
+	return guarded.Seal(ctx, conn, at)
 }
 
 // check finds the anchor in the log; [ErrUnusable] if it is not there, as in a

@@ -42,6 +42,26 @@ type Projection interface {
 	Flush(ctx context.Context, conn *sqlite.Conn) error
 }
 
+// Guarded is a projection that believes its file only where the file proves
+// what it says: rows and checkpoint belong together, and were written here.
+//
+// Seal is called in every transaction, after the rows were flushed if there
+// were any, with the checkpoint that is committed with them. Check is called
+// before Load whenever a file is opened; a new one stands at 0 and was never
+// sealed. [ErrUnusable] means that the file is thrown away. A Load without a Check before it says that what
+// is in the file is not known any more, and is to be written anew.
+type Guarded interface {
+	Projection
+	Seal(ctx context.Context, conn *sqlite.Conn, at Checkpoint) error
+	Check(ctx context.Context, conn *sqlite.Conn, at Checkpoint) error
+}
+
+// Checkpoint is what a file says of itself.
+type Checkpoint struct {
+	Position eventlog.Position // everything up to here is in the rows
+	Text     []byte            // name, version, log, position and anchor, always spelled the same
+}
+
 // Source is the ledger as far as projections need it.
 type Source interface {
 	Follow(ctx context.Context, q eventlog.Query) iter.Seq2[ledger.Delivery, error]

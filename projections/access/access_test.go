@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,14 +38,29 @@ type world struct {
 	model *access.Model
 	all   *projections.Models
 	stop  func()
+	keys  access.Keys
 	tails map[string]ledger.Tail
 	n     int
+
+	applied *atomic.Int64 // records since the last start
+}
+
+// counted is the model, and counts what it applies.
+type counted struct {
+	*access.Model
+	applied *atomic.Int64
+}
+
+func (c counted) Apply(ctx context.Context, r *ledger.Record) error {
+	c.applied.Add(1)
+	return c.Model.Apply(ctx, r)
 }
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, f: ledgertest.New(t), dir: t.TempDir(), tails: map[string]ledger.Tail{}}
+	w.keys = w.f.Ring
 	w.start()
 	t.Cleanup(func() { w.stop() })
 	return w
@@ -53,9 +69,9 @@ func newWorld(t *testing.T) *world {
 // start starts a new model, as a restart would.
 func (w *world) start() {
 	w.Helper()
-	w.model = access.New(w.f.Ring)
+	w.model, w.applied = access.New(w.keys), &atomic.Int64{}
 	var err error
-	w.all, err = projections.New(w.f.Ledger, w.dir, projections.Options{Logger: slog.New(slog.DiscardHandler)}, w.model)
+	w.all, err = projections.New(w.f.Ledger, w.dir, projections.Options{Logger: slog.New(slog.DiscardHandler)}, counted{w.model, w.applied})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -44,23 +44,27 @@ type Model struct {
 	invitations sync.Map // domain.Digest of an invitation → *slot
 
 	// Of the one goroutine that applies.
-	loaded bool
-	dirty  map[domain.WorkspaceID]*slot
+	loaded  bool
+	checked bool // the file was checked and not yet loaded
+	afresh  bool // what is in the file is not known: rows are to be written anew
+	dirty   map[domain.WorkspaceID]*slot
+	sums    map[domain.WorkspaceID]sum // of the rows in the file
+	total   []byte                     // of sums; nil if they changed since
 }
 
-var _ projections.Projection = (*Model)(nil)
+var _ projections.Guarded = (*Model)(nil)
 
 // slot is where a workspace's newest snapshot is.
 type slot struct{ now atomic.Pointer[Workspace] }
 
 // New makes an empty Model.
 func New(keys Keys) *Model {
-	return &Model{keys: keys, dirty: map[domain.WorkspaceID]*slot{}}
+	return &Model{keys: keys, dirty: map[domain.WorkspaceID]*slot{}, sums: map[domain.WorkspaceID]sum{}}
 }
 
 // Spec says what the projection is.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: 1, Types: []string{"workspace.", "policy."}, Schema: schema, Memory: true}
+	return projections.Spec{Name: Name, Version: 2, Types: []string{"workspace.", "policy."}, Schema: schema, Memory: true}
 }
 
 // Workspace answers a workspace as it is now. The snapshot never changes: one
@@ -90,7 +94,7 @@ func (m *Model) List() []*Workspace {
 // workspace already holds changes nothing.
 func (m *Model) Apply(_ context.Context, r *ledger.Record) error {
 	if r.Erased {
-		return nil // the workspace itself was erased; nothing of it can be known or allowed
+		return errErased
 	}
 	_, data, err := ledger.UnwrapFact(r.Payload)
 	if err != nil {
@@ -113,6 +117,10 @@ func (m *Model) Apply(_ context.Context, r *ledger.Record) error {
 	m.index(s, event) // after the snapshot, so that whoever finds the entry finds what it is for
 	return nil
 }
+
+// errErased stops the model: these records are all facts, and what a fact took
+// away must not be passed over.
+var errErased = errors.New("it is a fact and yet its key was destroyed, which no fact's is")
 
 // slot answers the workspace's slot, made if it is new.
 func (m *Model) slot(id domain.WorkspaceID) *slot {
@@ -146,12 +154,22 @@ func undecodable(r *ledger.Record, err error) error {
 // Load reads the rows into memory at the first start. Later the memory is
 // ahead of the rows, and what is ahead will be written again.
 func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
-	if !m.loaded {
-		if err := m.read(ctx, file); err != nil {
+	known := m.checked
+	m.checked = false
+	if !known { // rows that may or may not have been committed
+		m.afresh, m.total = true, nil
+		clear(m.sums)
+		at = 0
+	} else if !m.loaded {
+		all, err := m.read(ctx, file)
+		if err != nil {
 			return err
 		}
-		m.loaded = true
+		for _, w := range all {
+			m.publish(w)
+		}
 	}
+	m.loaded = true
 	for id, s := range m.workspaces.Range {
 		if s := s.(*slot); s.now.Load().position > at {
 			m.dirty[id.(domain.WorkspaceID)] = s

@@ -100,12 +100,17 @@ func whole(id [2]int64) (b [16]byte) {
 	return b
 }
 
-// read decodes the payload of the few records whose payload a list shows. What
-// was erased is listed without.
+// errErased stops the model: a fact is never erased.
+var errErased = errors.New("it is a fact and yet its key was destroyed, which no fact's is")
+
+// read decodes the payload of the few records whose payload a list shows.
+// Content that was erased is listed without.
 func (e *entry) read(r *ledger.Record) error {
 	switch {
-	case r.Erased:
+	case r.Erased && ledger.IsContent(r.Type):
 		return nil
+	case r.Erased:
+		return errErased
 	case r.Type == ProfileContent:
 		e.profile = ledgercrypto.Digest(r.Payload)
 		return nil
