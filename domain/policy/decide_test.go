@@ -128,7 +128,7 @@ func TestWriteRefused(t *testing.T) {
 		}, "/rules"},
 		{"too large", func(p *policy.Policy) {
 			long := "workflow == '" + strings.Repeat("x", 4000) + "'"
-			for i := range 150 {
+			for i := range 70 {
 				p.Rules = append(p.Rules, policy.Rule{ID: domain.RuleID(fmt.Sprint("r", i)), Actions: p.Rules[0].Actions, Effect: gate.Deny, When: long})
 			}
 		}, ""},

@@ -56,7 +56,8 @@ type Event interface {
 	policyEvent()
 }
 
-// Written is a new version of a policy.
+// Written is a new version of a policy. In a State an old one may be a summary,
+// whose Policy is empty: see [Written.Whole].
 type Written struct {
 	ID      domain.PolicyID `json:"id"`
 	Version int             `json:"version"` // from 1

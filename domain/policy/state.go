@@ -13,13 +13,29 @@ import (
 	"github.com/clawoffice/ledger/domain"
 )
 
-// State is all policies of a workspace, with all their versions. The zero
-// State has none.
+// State is all policies of a workspace and what is kept of their versions. The
+// zero State has none.
 type State struct {
 	Policies domain.Map[domain.PolicyID, Versions] `json:"policies"`
+
+	// Sizes is what each policy that stands takes as JSON, and Size all of
+	// them. Old lists the versions that no longer stand and are kept whole, in
+	// the order in which they were replaced, and OldSize what they take.
+	Sizes   domain.Map[domain.PolicyID, int] `json:"sizes"`
+	Size    int                              `json:"size"`
+	Old     []OldVersion                     `json:"old,omitempty"`
+	OldSize int                              `json:"old_size,omitempty"`
 }
 
-// Versions are a policy's versions, oldest first; the last one stands.
+// OldVersion names a version that no longer stands and is kept whole.
+type OldVersion struct {
+	ID      domain.PolicyID `json:"id"`
+	Version int             `json:"version"`
+	Size    int             `json:"size"`
+}
+
+// Versions are a policy's versions, oldest first; the last one stands. Old
+// ones may be summaries, and the oldest may be forgotten; the log has them all.
 type Versions []Written
 
 // Current answers the version that stands.
@@ -34,7 +50,7 @@ func (s State) Policy(id domain.PolicyID) (Written, bool) {
 	return versions.Current(), true
 }
 
-// Version answers one version of a policy.
+// Version answers one version of a policy, maybe as a summary.
 func (s State) Version(id domain.PolicyID, version int) (Written, bool) {
 	versions, _ := s.Policies.Get(id)
 	i := slices.IndexFunc(versions, func(w Written) bool { return w.Version == version })
@@ -42,15 +58,6 @@ func (s State) Version(id domain.PolicyID, version int) (Written, bool) {
 		return Written{}, false
 	}
 	return versions[i], true
-}
-
-// Evolve folds one event.
-func (s State) Evolve(event Event) State {
-	if e, ok := event.(Written); ok {
-		versions, _ := s.Policies.Get(e.ID)
-		s.Policies = s.Policies.Set(e.ID, append(slices.Clip(versions), e))
-	}
-	return s
 }
 
 // Decide answers what follows from a command. Writing the policy that stands
@@ -85,6 +92,11 @@ func (s State) write(c Write) ([]Event, error) {
 	if !exists && s.Policies.Len() >= MaxPolicies {
 		return nil, domain.Refuse(domain.Conflict, "too_many_policies",
 			"a workspace has at most %d policies; write rules into one that exists", MaxPolicies).With("limit", MaxPolicies)
+	}
+	had, _ := s.Sizes.Get(c.ID)
+	if size := sizeOfPolicy(policy); size > had && s.Size-had+size > MaxTotalSize {
+		return nil, domain.Refuse(domain.Conflict, "policies_too_large",
+			"all policies of a workspace take at most %d bytes of JSON; make one of them shorter first", MaxTotalSize).With("limit", MaxTotalSize)
 	}
 	return []Event{Written{c.ID, stands.Version + 1, digest, policy, c.By, c.At}}, nil
 }

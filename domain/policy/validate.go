@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -20,7 +21,8 @@ const (
 	MaxActions    = 50  // per rule
 	MaxApprovers  = 10  // the largest count
 	MaxSandbox    = 16 << 10
-	MaxPolicySize = 512 << 10 // as JSON; an event must fit an append with room to spare
+	MaxPolicySize = 256 << 10 // as JSON
+	MaxTotalSize  = 4 << 20   // of the policies that stand, as JSON
 	maxRoles      = 20        // per approval
 	maxReason     = 500       // bytes
 
@@ -49,10 +51,20 @@ func valid(p Policy) error {
 	if len(p.Rules) > MaxRules {
 		return wrong("/rules", "a policy has at most %d rules; this one has %d", MaxRules, len(p.Rules))
 	}
-	if text, err := json.Marshal(p); err != nil || len(text) > MaxPolicySize {
+	if sizeOfPolicy(p) > MaxPolicySize {
 		return wrong("", "the policy takes more than %d bytes of JSON; split it", MaxPolicySize)
 	}
 	return validRules(p.Rules)
+}
+
+// sizeOfPolicy is the bytes that p takes as JSON, more than any limit where it
+// has none.
+func sizeOfPolicy(p Policy) int {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return math.MaxInt32
+	}
+	return len(text)
 }
 
 func validRules(rules []Rule) error {
