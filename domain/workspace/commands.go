@@ -72,13 +72,15 @@ type RemoveMember struct {
 	At     time.Time
 }
 
-// SetRoles replaces a member's or an agent's roles.
+// SetRoles replaces a member's or an agent's roles. IfVersion, where given, must
+// be the RolesVersion that stands.
 type SetRoles struct {
-	Actor domain.Actor
-	Roles []domain.RoleName
-	Until *time.Time
-	By    domain.Actor
-	At    time.Time
+	Actor     domain.Actor
+	Roles     []domain.RoleName
+	Until     *time.Time
+	IfVersion *int
+	By        domain.Actor
+	At        time.Time
 }
 
 // DefineRole makes or changes a custom role. IfVersion, where given, must be

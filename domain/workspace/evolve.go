@@ -51,7 +51,7 @@ func (s State) invited(e MemberInvited) State {
 	}
 	s.Members = s.Members.Set(e.Member, Member{
 		Holding: Holding{Roles: slices.Clone(e.Roles)}, Status: Invited, Subject: e.Subject, Profile: e.Profile,
-		InvitationHash: e.InvitationHash, InvitationEnds: e.ExpiresAt, By: e.By, At: e.At, RolesBy: e.By,
+		InvitationHash: e.InvitationHash, InvitationEnds: e.ExpiresAt, By: e.By, At: e.At, RolesBy: e.By, RolesVersion: 1,
 	})
 	s.Subjects = s.Subjects.Set(e.Subject, e.Member)
 	if e.InvitationHash != "" {
@@ -92,12 +92,12 @@ func (s State) rolesSet(e RolesSet) State {
 	switch e.Actor.Kind {
 	case domain.KindMember:
 		if m, ok := s.Members.Get(domain.MemberID(e.Actor.ID)); ok {
-			m.Holding, m.RolesBy = holding, e.By
+			m.Holding, m.RolesBy, m.RolesVersion = holding, e.By, m.RolesVersion+1
 			s.Members = s.Members.Set(domain.MemberID(e.Actor.ID), m)
 		}
 	case domain.KindAgent:
 		if a, ok := s.Agents.Get(domain.AgentID(e.Actor.ID)); ok {
-			a.Holding, a.RolesBy = holding, e.By
+			a.Holding, a.RolesBy, a.RolesVersion = holding, e.By, a.RolesVersion+1
 			s.Agents = s.Agents.Set(domain.AgentID(e.Actor.ID), a)
 		}
 	}
@@ -110,7 +110,7 @@ func (s State) registered(e AgentRegistered) State {
 	}
 	s.Agents = s.Agents.Set(e.Agent, Agent{
 		Holding: Holding{Roles: slices.Clone(e.Roles)}, Name: e.Name, Workflows: slices.Clone(e.Workflows),
-		By: e.By, At: e.At, RolesBy: e.By,
+		By: e.By, At: e.At, RolesBy: e.By, RolesVersion: 1,
 	})
 	return s
 }

@@ -68,8 +68,11 @@ func (s State) setRoles(c SetRoles) ([]Event, error) {
 	if err := s.mayAct(c.By, c.At); err != nil {
 		return nil, err
 	}
-	had, err := s.holding(c.Actor)
+	had, stands, err := s.holding(c.Actor)
 	if err != nil {
+		return nil, err
+	}
+	if err := version(c.IfVersion, stands); err != nil {
 		return nil, err
 	}
 	wanted := Holding{distinct(c.Roles), c.Until}
@@ -132,21 +135,21 @@ func additions(had, wanted Holding, at time.Time) []domain.RoleName {
 	return given
 }
 
-// holding answers what an actor who may hold roles has.
-func (s State) holding(actor domain.Actor) (Holding, error) {
+// holding answers what an actor who may hold roles has, and its version.
+func (s State) holding(actor domain.Actor) (Holding, int, error) {
 	switch actor.Kind {
 	case domain.KindMember:
 		if m, ok := s.Members.Get(domain.MemberID(actor.ID)); ok && m.Status != Removed {
-			return m.Holding, nil
+			return m.Holding, m.RolesVersion, nil
 		}
-		return Holding{}, unknownMember()
+		return Holding{}, 0, unknownMember()
 	case domain.KindAgent:
 		if a, ok := s.Agents.Get(domain.AgentID(actor.ID)); ok && !a.Removed {
-			return a.Holding, nil
+			return a.Holding, a.RolesVersion, nil
 		}
-		return Holding{}, unknownAgent()
+		return Holding{}, 0, unknownAgent()
 	}
-	return Holding{}, domain.Refuse(domain.Invalid, "invalid_actor", "only members and agents hold roles")
+	return Holding{}, 0, domain.Refuse(domain.Invalid, "invalid_actor", "only members and agents hold roles")
 }
 
 func same(a, b Holding) bool { return slices.Equal(a.Roles, b.Roles) && sameEnd(a.Until, b.Until) }

@@ -21,6 +21,31 @@ func TestSetRoles(t *testing.T) {
 	office().When(workspace.SetRoles{Actor: agent, Roles: roles("clerk"), By: olga, At: now}).Accepted(t)
 }
 
+// Of two who read the same roles and change them, one is refused.
+func TestSetRolesIfVersion(t *testing.T) {
+	for _, who := range []domain.Actor{mia, ivan, agent} {
+		t.Run(who.String(), func(t *testing.T) {
+			set := func(version int, names ...domain.RoleName) workspace.SetRoles {
+				return workspace.SetRoles{Actor: who, Roles: roles(names...), IfVersion: &version, By: olga, At: now}
+			}
+			office().When(set(0, "clerk")).Refused(t, domain.Stale, "version_mismatch")
+			changed := office().When(set(1, "clerk")).Accepted(t)
+			refusal := changed.When(set(1, domain.RoleAgent)).Refused(t, domain.Stale, "version_mismatch")
+			if refusal.Facts["version"] != 2 {
+				t.Fatalf("the version that stands is told as %v", refusal.Facts["version"])
+			}
+			changed.When(set(1, "clerk")).Refused(t, domain.Stale, "version_mismatch")
+			changed.When(set(2, "clerk")).Then(t) // as it is already: no new version
+			// Going back to what was is a new version.
+			changed.When(set(2)).Accepted(t).When(set(3, "clerk")).Accepted(t).When(set(2)).Refused(t, domain.Stale, "version_mismatch")
+		})
+	}
+	joins := workspace.AcceptInvitation{InvitationHash: "invitation of mb_ivan", Token: token("tk_ivan"), At: now}
+	if m, _ := office().When(joins).Accepted(t).State().Members.Get("mb_ivan"); m.RolesVersion != 1 {
+		t.Fatalf("joining made version %d of the roles", m.RolesVersion)
+	}
+}
+
 func TestSetRolesRefused(t *testing.T) {
 	many := make([]domain.RoleName, 0, 21)
 	for i := range 21 {

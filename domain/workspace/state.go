@@ -70,7 +70,8 @@ type Member struct {
 	By             domain.Actor      `json:"by"` // who invited
 	At             time.Time         `json:"at"` // when invited
 	JoinedAt       time.Time         `json:"joined_at,omitzero"`
-	RolesBy        domain.Actor      `json:"roles_by"` // who gave the present roles
+	RolesBy        domain.Actor      `json:"roles_by"`      // who gave the present roles
+	RolesVersion   int               `json:"roles_version"` // 1 as invited, and one more with each RolesSet
 }
 
 // Agent is a machine identity in the workspace, or one that was.
@@ -82,6 +83,8 @@ type Agent struct {
 	By        domain.Actor      `json:"by"` // who registered it
 	At        time.Time         `json:"at"`
 	RolesBy   domain.Actor      `json:"roles_by"`
+
+	RolesVersion int `json:"roles_version"` // 1 as registered, and one more with each RolesSet
 }
 
 // Role is a custom role.
