@@ -95,19 +95,27 @@ func (s *Server) authorize(r *http.Request, c *call) error {
 			return errNotFound
 		}
 	}
+	c.self = rule.self && (!c.op.named() || c.caller.Actor == domain.MemberActor(domain.MemberID(mux.Vars(r)["id"])))
+	return s.permitted(r.Context(), c)
+}
+
+// permitted holds a caller in the right place against the operation's rule.
+func (s *Server) permitted(ctx context.Context, c *call) error {
+	rule, operator := c.op.rule, c.caller.Actor.Kind == domain.KindOperator
 	switch {
 	case rule.operator && operator, rule.anyActor && !operator:
 		return nil
 	case rule.operator:
-		return s.forbid(r, c)
+		return s.forbid(ctx, c)
 	}
-	return s.checkPermissions(r, c)
+	return s.checkPermissions(ctx, c)
 }
 
-func (s *Server) checkPermissions(r *http.Request, c *call) error {
+func (s *Server) checkPermissions(ctx context.Context, c *call) error {
 	rule := c.op.rule
+	c.held = c.held[:0]
 	for _, p := range rule.permissions {
-		held, err := s.gate.Holds(r.Context(), c.caller, p)
+		held, err := s.gate.Holds(ctx, c.caller, p)
 		if err != nil {
 			return err
 		}
@@ -115,24 +123,21 @@ func (s *Server) checkPermissions(r *http.Request, c *call) error {
 			c.held = append(c.held, p)
 		}
 	}
-	switch {
-	case len(c.held) > 0, rule.requester && !rule.both:
-		return nil
-	case rule.self && !c.op.named():
-		return nil // the handler knows whose thing it is
-	case rule.self && c.caller.Actor == domain.MemberActor(domain.MemberID(mux.Vars(r)["id"])):
+	// Where self names no member, or a requester is meant, the handler knows
+	// whose thing it is.
+	if len(c.held) > 0 || c.self || rule.requester && !rule.both {
 		return nil
 	}
-	return s.forbid(r, c)
+	return s.forbid(ctx, c)
 }
 
 // named reports whether the path names the member that "self" speaks of.
 func (o *operation) named() bool { return strings.Contains(o.template, "/members/{id}") }
 
 // forbid records the attempt and answers the refusal that names what is missing.
-func (s *Server) forbid(r *http.Request, c *call) error {
+func (s *Server) forbid(ctx context.Context, c *call) error {
 	err := permissionDenied(c.op.rule)
-	s.denied(r.Context(), c, err)
+	s.denied(ctx, c, err)
 	return err
 }
 

@@ -9,41 +9,48 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/clawoffice/ledger/domain"
 )
 
+// openBodyTime is how long the body of a call without a token may take.
+const openBodyTime = 5 * time.Second
+
 // readBody reads and checks the request's body, keeps its bytes in the call
 // and leaves the request with a body that can be read once more.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *call) (done func(), err error) {
-	done = func() {}
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *call) (err error) {
 	if r.ContentLength == 0 || r.Body == nil {
-		return done, c.noBody()
+		return c.noBody()
 	}
 	// A length over the limit is refused before a byte is read.
 	if r.ContentLength > c.op.maxBody {
 		w.Header().Set("Connection", "close")
-		return done, &http.MaxBytesError{Limit: c.op.maxBody}
+		return &http.MaxBytesError{Limit: c.op.maxBody}
 	}
-	if done, err = s.reserve(r, c); err != nil {
-		return done, err
+	if c.op.rule.open {
+		// Without it back to the usual limit the end of this one would end the
+		// call too. A writer that knows no deadlines has none to keep.
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(openBodyTime))
+		defer func() { _ = control.SetReadDeadline(c.started.Add(readTime)) }()
 	}
-	if c.body, err = readAll(http.MaxBytesReader(w, r.Body, c.op.maxBody), r.ContentLength); err != nil {
-		return done, bodyError(err)
+	if c.body, err = s.readAll(http.MaxBytesReader(w, r.Body, c.op.maxBody), c, r.ContentLength); err != nil {
+		return bodyError(err)
 	}
 	if len(c.body) == 0 {
-		return done, c.noBody()
+		return c.noBody()
 	}
 	if !jsonType(r.Header.Get("Content-Type")) {
-		return done, domain.Refuse(domain.Invalid, "unsupported_media_type", "Send the body as Content-Type: application/json.")
+		return domain.Refuse(domain.Invalid, "unsupported_media_type", "Send the body as Content-Type: application/json.")
 	}
 	if places := checkBody(s.scans, c.body, c.op.inBody); len(places) > 0 {
-		return done, invalidBody(places)
+		return invalidBody(places)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(c.body))
-	return done, nil
+	return nil
 }
 
 // noBody decides about a request without a body.
@@ -54,33 +61,53 @@ func (c *call) noBody() error {
 	return nil
 }
 
-// reserve counts the body against the memory that bodies may take together. A
-// body of unknown length counts as the largest the operation takes.
-func (s *Server) reserve(r *http.Request, c *call) (func(), error) {
-	n := r.ContentLength
-	if n < 0 {
-		n = c.op.maxBody
+// firstBuffer is how much memory a body gets before a byte of it came.
+const firstBuffer = 4 << 10
+
+// readAll reads a body; length is what was announced, or negative. The buffer
+// grows, and counts against the memory that bodies may take together, as bytes
+// arrive: announcing much costs the sender as much.
+func (s *Server) readAll(r io.Reader, c *call, length int64) (b []byte, err error) {
+	most := length
+	if length < 0 {
+		most = c.op.maxBody + 1 // so that the end, or one byte too many, can be seen
 	}
-	if !take(&s.limits.bodyBytes, n, s.limits.BodyBytes) {
-		return func() {}, errOverloaded
+	for err == nil && int64(len(b)) != length {
+		if len(b) == cap(b) {
+			if b, err = s.grow(c, b, most); err != nil {
+				return b, err
+			}
+		}
+		var n int
+		n, err = r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
 	}
-	return func() { s.limits.bodyBytes.Add(-n) }, nil
+	switch {
+	case int64(len(b)) == length, length < 0 && err == io.EOF:
+		return b, nil
+	case err == io.EOF:
+		return b, io.ErrUnexpectedEOF
+	}
+	return b, err
 }
 
-// readAll reads a body of the announced length into a slice of that size. The
-// slice grows as bytes arrive, so that announcing much costs the sender as much.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	if length > 0 && length <= 64<<10 {
-		b := make([]byte, length)
-		n, err := io.ReadFull(r, b)
-		return b[:n], err
+// grow doubles a buffer, up to most.
+func (s *Server) grow(c *call, b []byte, most int64) ([]byte, error) {
+	size := min(max(2*int64(cap(b)), firstBuffer), most)
+	more := size - int64(cap(b))
+	if !take(&s.limits.bodyBytes, more, s.limits.BodyBytes) {
+		return b, errOverloaded
 	}
-	return io.ReadAll(r)
+	c.reserved += more
+	return append(make([]byte, 0, size), b...), nil
 }
 
-// bodyError keeps the refusal of a body that is too large and calls anything
-// else what it is: a request that did not arrive whole.
+// bodyError keeps the refusals of a body that is too large, or one too many, and
+// calls anything else what it is: a request that did not arrive whole.
 func bodyError(err error) error {
+	if err == error(errOverloaded) {
+		return err
+	}
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		return large
 	}

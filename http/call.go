@@ -16,6 +16,7 @@ type call struct {
 	op        *operation
 	caller    Caller
 	token     string
+	self      bool                // the operation's rule says "self", and may mean the caller
 	held      []domain.Permission // those the operation names that the caller holds
 	path      string
 	key       string // Idempotency-Key
@@ -25,6 +26,9 @@ type call struct {
 	concealed bool   // the answer not_found hides a missing right
 	release   func() // gives back the place among the requests in flight; may be called twice
 	released  bool
+	leave     func()          // gives back what limiter.enter took; nil before
+	turn      func()          // gives back the place among those worked on; nil without one
+	reserved  int64           // of the memory for bodies
 	base      context.Context // of the connection, without the time limit of a request
 
 	http.ResponseWriter

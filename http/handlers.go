@@ -2,14 +2,12 @@ package http
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/clawoffice/ledger/commands"
 	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/workspace"
 	"github.com/clawoffice/ledger/http/api"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
@@ -25,6 +23,7 @@ type handlers struct {
 	models    *projections.Models
 	directory *directory.Model
 	shared    bool // other replicas write to the log and check rights
+	look      func(ctx context.Context) bool
 	now       func() time.Time
 	server    *Server
 }
@@ -61,83 +60,6 @@ func parsePosition(name string, p api.Position) (uint64, error) {
 		return 0, invalidParameter(name, "This is no position of this log.")
 	}
 	return n, nil
-}
-
-// Waits of reads and of changes of rights for a model are bounded; a model that
-// needs longer is in trouble.
-const (
-	readWait   = 5 * time.Second
-	rightsWait = 5 * time.Second
-	// rightsAge is how old rights may be that a replica decides by; see
-	// DESIGN: a call that takes rights away outlasts it when there are others.
-	rightsAge = 500 * time.Millisecond
-)
-
-// reach waits until a model stands at min_position.
-func (h *handlers) reach(ctx context.Context, model string, min api.Position) error {
-	n, err := parsePosition("min_position", min)
-	if err != nil || n == 0 {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, readWait)
-	defer cancel()
-	err = h.models.WaitFor(ctx, model, like(commands.Receipt{}.Position, n))
-	if errors.Is(err, projections.ErrBehind) {
-		return domain.Refuse(domain.Unavailable, "not_there_yet",
-			"This replica has not seen min_position within %s. Try again.", readWait)
-	}
-	return err
-}
-
-// inForce waits until this replica decides by a change of rights, so that a
-// token works, or works no more, as soon as the change was answered. Where
-// other replicas check rights too, taking away waits out the time for which
-// they may still decide by what they knew before.
-func (h *handlers) inForce(ctx context.Context, r commands.Receipt) error {
-	ctx, cancel := context.WithTimeout(ctx, rightsWait)
-	defer cancel()
-	return notInForce(h.models.WaitFor(ctx, access.Name, r.Position))
-}
-
-// gone is inForce for a change that takes rights away. over reports whether the
-// rights are gone in the workspace as this replica sees it; it is asked too,
-// since a repeat that changed nothing has no position to wait for.
-func (h *handlers) gone(ctx context.Context, r commands.Receipt, ws domain.WorkspaceID, over func(workspace.State) bool) error {
-	if err := h.inForce(ctx, r); err != nil {
-		return err
-	}
-	limit := time.NewTimer(rightsWait)
-	defer limit.Stop()
-	for {
-		if w, ok := h.access.Workspace(ws); !ok || over(w.Access()) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-limit.C:
-			return notInForce(projections.ErrBehind)
-		case <-time.After(time.Millisecond):
-		}
-	}
-	if !h.shared {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(rightsAge):
-		return nil
-	}
-}
-
-// notInForce words the failure of a wait for rights.
-func notInForce(err error) error {
-	if errors.Is(err, projections.ErrBehind) || errors.Is(err, projections.ErrStopped) {
-		return domain.Refuse(domain.Unavailable, "not_in_force_yet",
-			"The change is recorded, but this replica does not decide by it yet. Repeat the call with the same Idempotency-Key to know when it does.")
-	}
-	return err
 }
 
 // etag is a version as an ETag.

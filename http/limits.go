@@ -1,8 +1,8 @@
 package http
 
 import (
-	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +21,9 @@ type Limits struct {
 	PerWorkspace         rate.Limit // requests a second; 20,000
 	PerCredential        rate.Limit // requests a second; 20,000
 	PerAddress           rate.Limit // requests a second without a valid token; 100
+	Open                 int        // calls that need no token at once, and as many pages such as /docs; 64
+	OpenPerAddress       int        // both of them together; 8
+	WaitsPerCredential   int        // reads at once that wait for min_position; 16
 }
 
 func (l Limits) orDefault() Limits {
@@ -33,6 +36,9 @@ func (l Limits) orDefault() Limits {
 	l.PerWorkspace = or(l.PerWorkspace, 20_000)
 	l.PerCredential = or(l.PerCredential, 20_000)
 	l.PerAddress = or(l.PerAddress, 100)
+	l.Open = or(l.Open, 64)
+	l.OpenPerAddress = or(l.OpenPerAddress, 8)
+	l.WaitsPerCredential = or(l.WaitsPerCredential, 16)
 	return l
 }
 
@@ -50,6 +56,8 @@ type limiter struct {
 	inFlight  atomic.Int64
 	streams   atomic.Int64
 	bodyBytes atomic.Int64
+	open      atomic.Int64 // calls that need no token
+	pages     atomic.Int64 // apart from those, so that reading the docs slowly keeps nobody from joining
 
 	turns       *turns
 	workspaces  buckets
@@ -78,26 +86,40 @@ func take(counter *atomic.Int64, n, limit int64) bool {
 
 // anonymous counts a call without a valid token against its address.
 func (l *limiter) anonymous(r *http.Request) error {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	if !l.addresses.get(host).AllowN(time.Now(), 1) {
+	if !l.addresses.get(addressOf(r)).AllowN(time.Now(), 1) {
 		return errRateLimited
 	}
 	return nil
 }
 
-// enter counts an authenticated call against its credential and its workspace
-// and answers how to leave again. Streams are counted apart from other
-// requests, since they stay.
-func (l *limiter) enter(c *call) (leave func(), err error) {
+// addressOf names whoever a request comes from. In IPv6 that is the network,
+// since each subscriber has 2^64 addresses.
+func addressOf(r *http.Request) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip := from.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	network, _ := ip.Prefix(64) // never fails for IPv6
+	return network.String()
+}
+
+// enter counts a call against its credential and its workspace, or against its
+// address if it needs no token, and answers how to leave again. Streams are
+// counted apart from other requests, since they stay.
+func (l *limiter) enter(r *http.Request, c *call) (leave func(), err error) {
+	if c.op.rule.open {
+		return l.enterOpen(r, &l.open)
+	}
 	now := time.Now()
 	if c.caller.Credential != "" && !l.credentials.get(string(c.caller.Credential)).AllowN(now, 1) {
 		return nil, errRateLimited
 	}
 	if c.caller.Workspace == "" {
-		return func() {}, nil
+		return nil, nil
 	}
 	b := l.workspaces.get(string(c.caller.Workspace))
 	if !b.AllowN(now, 1) {
@@ -110,6 +132,20 @@ func (l *limiter) enter(c *call) (leave func(), err error) {
 		return nil, errRateLimited
 	}
 	return func() { b.inFlight.Add(-1) }, nil
+}
+
+// enterOpen counts what needs no token among all that do not, and against its
+// address.
+func (l *limiter) enterOpen(r *http.Request, all *atomic.Int64) (leave func(), err error) {
+	b := l.addresses.get(addressOf(r))
+	if !take(&b.inFlight, 1, int64(l.OpenPerAddress)) {
+		return nil, errRateLimited
+	}
+	if !take(all, 1, int64(l.Open)) {
+		b.inFlight.Add(-1)
+		return nil, errOverloaded
+	}
+	return func() { b.inFlight.Add(-1); all.Add(-1) }, nil
 }
 
 func (l *limiter) enterStream(c *call, b *bucket) (func(), error) {
@@ -130,12 +166,13 @@ type bucket struct {
 	used     atomic.Int64 // unix seconds
 	inFlight atomic.Int64
 	streams  atomic.Int64
+	waiting  atomic.Int64
 }
 
-const (
-	maxBuckets = 1 << 16
-	bucketIdle = 60 // seconds; a bucket is full again long before
-)
+// held reports whether anybody counts on the bucket to be there later.
+func (b *bucket) held() bool { return b.inFlight.Load()+b.streams.Load()+b.waiting.Load() > 0 }
+
+const maxBuckets = 1 << 16
 
 // buckets is a bounded map of buckets by name.
 type buckets struct {
@@ -168,7 +205,7 @@ func (b *buckets) add(name string, now int64) *bucket {
 		b.named = map[string]*bucket{}
 	}
 	if len(b.named) >= maxBuckets {
-		b.evict(now)
+		b.evict()
 	}
 	made := &bucket{Limiter: rate.NewLimiter(b.limit, max(1, int(b.limit)))}
 	made.used.Store(now)
@@ -176,20 +213,27 @@ func (b *buckets) add(name string, now int64) *bucket {
 	return made
 }
 
-// evict drops idle buckets, and any others that hold nothing when all are
-// busy: forgetting a bucket only forgives what its owner sent lately.
-func (b *buckets) evict(now int64) {
+// evictSample is how many buckets are looked at to forget one.
+const evictSample = 16
+
+// evict drops the bucket that was used longest ago among a few: looking at all
+// would make each new address as dear as all the others together. Forgetting a
+// bucket only forgives what its owner sent lately. Those that hold something
+// stay; they are so few that a sample of nothing else does not happen, and then
+// the map is larger by one. It answers at how many it looked.
+func (b *buckets) evict() (looked int) {
+	var oldest string
+	found, least := false, int64(0)
 	for name, e := range b.named {
-		if e.used.Load() < now-bucketIdle && e.inFlight.Load()+e.streams.Load() == 0 {
-			delete(b.named, name)
+		if used := e.used.Load(); !e.held() && (!found || used < least) {
+			oldest, least, found = name, used, true
+		}
+		if looked++; looked == evictSample {
+			break
 		}
 	}
-	for name, e := range b.named {
-		if len(b.named) < maxBuckets {
-			return
-		}
-		if e.inFlight.Load()+e.streams.Load() == 0 {
-			delete(b.named, name)
-		}
+	if found {
+		delete(b.named, oldest)
 	}
+	return looked
 }

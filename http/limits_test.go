@@ -171,13 +171,27 @@ func TestBucketsAreBounded(t *testing.T) {
 	busy := b.get("busy")
 	busy.inFlight.Add(1)
 	for i := range maxBuckets + 100 {
-		b.get(strconv.Itoa(i))
+		b.get(strconv.Itoa(i)).used.Store(0) // idle for long
 	}
 	if n := len(b.named); n > maxBuckets {
 		t.Errorf("%d buckets", n)
+	} else if n < maxBuckets {
+		t.Errorf("one new bucket made it forget %d, so it looked at as many", maxBuckets-n+1)
+	}
+	if looked := b.evict(); looked > 100 {
+		t.Errorf("it looks at %d buckets to forget one", looked)
 	}
 	if b.get("busy") != busy {
 		t.Error("a bucket with requests in flight was forgotten")
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for from, want := range map[string]string{"192.0.2.1:80": "192.0.2.1", "[::ffff:192.0.2.1]:80": "192.0.2.1",
+		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::/64", "[2001:db8:1:2::9]:1": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64", "@": "@"} {
+		if got := addressOf(&http.Request{RemoteAddr: from}); got != want {
+			t.Errorf("%s counts as %s, want %s", from, got, want)
+		}
 	}
 }
 

@@ -110,7 +110,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	// What only the thing itself could tell was refused for want of a right is
 	// recorded like what was refused at the door.
-	if refused, _, _ := refusal(err); c.op != nil && (refused.Kind == domain.Forbidden || c.concealed) {
+	// A token that ended meanwhile is nobody's, and leaves no record.
+	if refused, _, _ := refusal(err); c.op != nil && refused != errUnauthenticated && (refused.Kind == domain.Forbidden || c.concealed) {
 		s.denied(r.Context(), c, refused)
 	}
 	s.problems.write(w, c, err)

@@ -102,8 +102,9 @@ func New(c Config) (*Server, error) {
 	if now == nil {
 		now = time.Now
 	}
-	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, shared: c.Shared, now: now}
-	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, now: now}
+	look := newLookout(c.Models, c.Shared).look
+	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, shared: c.Shared, look: look, now: now}
+	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, look: look, now: now}
 	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, Options: c.Options})
 	h.server = s
 	return s, err
@@ -175,7 +176,7 @@ func (s *Server) route(c wiring) error {
 
 func (s *Server) mountService(ops map[string]*operation, page http.Handler) {
 	handlers := map[string]http.Handler{
-		"getKeys":      http.HandlerFunc(s.jwks),
+		"getKeys":      s.openPage(http.HandlerFunc(s.jwks)),
 		"getHealth":    http.HandlerFunc(s.healthz),
 		"getReadiness": http.HandlerFunc(s.readyz),
 		"getMetrics":   s.metricsPage(),
@@ -185,8 +186,8 @@ func (s *Server) mountService(ops map[string]*operation, page http.Handler) {
 			s.router.Path(op.template).Methods(op.method).Handler(noting(op, h))
 		}
 	}
-	s.router.Path("/openapi.yaml").Methods(http.MethodGet).HandlerFunc(serveSpecification)
-	s.router.Path("/docs").Methods(http.MethodGet).Handler(page)
+	s.router.Path("/openapi.yaml").Methods(http.MethodGet).Handler(s.openPage(http.HandlerFunc(serveSpecification)))
+	s.router.Path("/docs").Methods(http.MethodGet).Handler(s.openPage(page))
 }
 
 // noting tells the call which operation it is.
@@ -197,11 +198,14 @@ func noting(op *operation, next http.Handler) http.Handler {
 	})
 }
 
+// readTime is how long a request may take to arrive.
+const readTime = 60 * time.Second
+
 func (s *Server) httpServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
+		ReadTimeout:       readTime,
 		WriteTimeout:      90 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    16 << 10,
@@ -246,7 +250,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{ResponseWriter: w, started: time.Now(), id: requestID(r), base: r.Context(), path: r.URL.Path, key: r.Header.Get("Idempotency-Key")}
 	s.setHeaders(w.Header(), c, r)
-	if !take(&s.limits.inFlight, 1, int64(s.limits.InFlight)) {
+	if c.released = probe(r); !c.released && !take(&s.limits.inFlight, 1, int64(s.limits.InFlight)) {
 		s.problems.write(c, c, errOverloaded)
 		s.other.observe(c.status, time.Since(c.started))
 		return
@@ -269,12 +273,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.router.ServeHTTP(c, r.WithContext(callContext{ctx, c}))
 }
 
-// recovered answers a panic in a handler as an internal error.
+// probe reports whether a request asks how the service is, which must be
+// answered most of all when it has too much to do. It holds nothing meanwhile.
+func probe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// recovered answers a panic in a handler as an internal error. Of the value
+// only the type is logged, since the value may hold content.
 func (s *Server) recovered(c *call, panicked any) {
 	if panicked == nil {
 		return
 	}
-	s.log.Error("panic while serving", "request_id", c.id, "operation", c.operationID(), "panic", panicked, "stack", string(debug.Stack()))
+	s.log.Error("panic while serving", "request_id", c.id, "operation", c.operationID(), "panic", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	if c.status == 0 {
 		s.problems.write(c, c, errors.New("panic"))
 	}
@@ -299,49 +308,4 @@ func (s *Server) finish(c *call, r *http.Request) {
 		slog.String("operation", c.operationID()), slog.Int("status", c.status), slog.String("code", c.code),
 		slog.String("workspace", string(c.caller.Workspace)), slog.String("actor", c.caller.Actor.String()),
 		slog.Duration("took", took))
-}
-
-// guarded is a generated handler behind everything that must be true first.
-func (s *Server) guarded(op *operation, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := callOf(r.Context())
-		c.op = op
-		leave, err := s.admit(w, r, c)
-		defer leave()
-		if err != nil {
-			s.problems.write(w, c, err)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// admit runs the checks in their order, and answers how to leave again.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *call) (leave func(), err error) {
-	leave = func() {}
-	if err := s.authenticate(r, c); err != nil {
-		return leave, err
-	}
-	entered, err := s.limits.enter(c)
-	if err != nil {
-		return leave, err
-	}
-	leave = entered
-	if err := s.authorize(r, c); err != nil {
-		return leave, err
-	}
-	if err := c.checkParameters(r); err != nil {
-		return leave, err
-	}
-	done, err := s.readBody(w, r, c)
-	leave = func() { done(); entered() }
-	if err != nil || c.caller.Workspace == "" || c.op.streams {
-		return leave, err
-	}
-	// Last, so that nobody holds a place while sending a slow body.
-	left, err := s.limits.turns.enter(r.Context(), c.caller.Workspace, c.started)
-	if err != nil {
-		return leave, err
-	}
-	return func() { left(); done(); entered() }, nil
 }

@@ -190,9 +190,10 @@ func TestPanicIsInternal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers.workspace = func(context.Context) (api.GetWorkspaceResponseObject, error) { panic("oh") }
+	handlers.workspace = func(context.Context) (api.GetWorkspaceResponseObject, error) { panic("canary") }
 	w, p := ask(t, s, request("GET", "/v1/workspaces/acme", ownerToken, ""))
-	if w.Code != 500 || p["code"] != "internal" || !strings.Contains(logged.String(), "panic=oh") {
+	if w.Code != 500 || p["code"] != "internal" || !strings.Contains(logged.String(), "panic=string") ||
+		!strings.Contains(logged.String(), "TestPanicIsInternal") || strings.Contains(logged.String(), "canary") {
 		t.Errorf("%d %v, logged %q", w.Code, p, logged.String())
 	}
 	if n := s.limits.inFlight.Load(); n != 0 {
@@ -298,7 +299,8 @@ func TestServicePages(t *testing.T) {
 		has    string
 	}{
 		{"healthz", remote("/healthz", "", false), 200, `"alive"`},
-		{"readyz", remote("/readyz", "", false), 503, "catching up"},
+		{"readyz", remote("/readyz", "", false), 503, "not up to date"},
+		{"readyz for the operator", remote("/readyz", operatorToken, false), 503, "catching up"},
 		{"jwks", remote("/.well-known/jwks.json", "", false), 200, `{"keys":[]}`},
 		{"openapi", remote("/openapi.yaml", "", false), 200, "openapi: 3.0.3"},
 		{"docs", remote("/docs", "", false), 200, `id="requestExecution"`},
@@ -317,6 +319,12 @@ func TestServicePages(t *testing.T) {
 				t.Errorf("%d %.300s", w.Code, w.Body)
 			}
 		})
+	}
+	for _, token := range []string{"", agentToken, "clw_guess"} {
+		w, _ := ask(t, s, remote("/readyz", token, false))
+		if w.Code != 503 || strings.Contains(w.Body.String(), "catching up") {
+			t.Errorf("without the operator's token: %d %s", w.Code, w.Body)
+		}
 	}
 	ready = true
 	if w, _ := ask(t, s, remote("/readyz", "", false)); w.Code != 200 {

@@ -15,7 +15,7 @@ func (h *handlers) issue(ctx context.Context, actor domain.Actor, in api.TokenIn
 		return api.TokenCreated{}, "", err
 	}
 	return api.TokenCreated{ID: string(made.ID), Name: in.Name, Token: made.Token.Token, SecretShown: made.Token.Shown, ExpiresAt: in.ExpiresAt},
-		positionOf(made.Receipt), h.inForce(ctx, made.Receipt)
+		positionOf(made.Receipt), h.inForceUnless(ctx, made.Token.Shown, made.Receipt)
 }
 
 // CreateAgentToken issues a token to an agent.

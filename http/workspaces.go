@@ -42,7 +42,7 @@ func (h *handlers) CreateWorkspace(ctx context.Context, r api.CreateWorkspaceReq
 	if err != nil {
 		return nil, err
 	}
-	if err := h.inForce(ctx, made.Receipt); err != nil {
+	if err := h.inForceUnless(ctx, made.Token.Shown, made.Receipt); err != nil {
 		return nil, err
 	}
 	w := apiWorkspace(made.State)

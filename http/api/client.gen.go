@@ -111,7 +111,7 @@ type ClientInterface interface {
 
 	// GetReadiness Can the service do its work?
 	//
-	// Names each part with the reason where it is not ready.
+	// Names each part and whether it is ready. With the operator's token it says in detail why one is not.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -768,7 +768,7 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // GetReadiness Can the service do its work?
 //
-// Names each part with the reason where it is not ready.
+// Names each part and whether it is ready. With the operator's token it says in detail why one is not.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6210,7 +6210,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Can the service do its work?
 	//
-	// Names each part with the reason where it is not ready.
+	// Names each part and whether it is ready. With the operator's token it says in detail why one is not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9942,7 +9942,7 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 
 // GetReadinessWithResponse Can the service do its work?
 //
-// Names each part with the reason where it is not ready.
+// Names each part and whether it is ready. With the operator's token it says in detail why one is not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
