@@ -87,3 +87,20 @@ func BenchmarkNew(b *testing.B) {
 		newFakeServer(b)
 	}
 }
+
+// BenchmarkStillAllowed is what asking twice who calls costs with the real
+// model of rights.
+func BenchmarkStillAllowed(b *testing.B) {
+	w := newWorld(b)
+	caller, err := w.server.gate.Identify(b.Context(), w.agent)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := &call{op: operationNamed(b, "requestExecution"), caller: caller, token: w.agent}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.server.stillAllowed(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
