@@ -53,7 +53,6 @@ type asking struct {
 	roles   []domain.RoleName
 	guess   gate.Decision // before the stream's turn came
 	digest  domain.Digest // of the action under guess
-	err     error         // of the digest; the params were checked, so it is not expected
 }
 
 // RequestExecution decides about an execution's first action and records both.
@@ -63,7 +62,9 @@ func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecut
 		return Requested{}, err
 	}
 	a.ex = domain.ExecutionID(s.secret.DeriveID("ex_", c.ID, 0))
-	a.prepare(in.Action)
+	if err := a.prepare(in.Action); err != nil {
+		return Requested{}, err
+	}
 	subject := domain.SubjectTag("")
 	if in.Subject != "" {
 		subject = s.secret.SubjectTag(c.Workspace, in.Subject)
@@ -73,7 +74,7 @@ func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecut
 		return execution.Request{Execution: a.ex, Workflow: in.Workflow, Subject: subject, Context: in.Context, Action: action,
 			Decision: decision, Permit: permit, Approval: approval, By: c.Actor, Roles: a.roles, At: at}
 	})
-	if err = errors.Join(err, a.err); err != nil {
+	if err != nil {
 		return Requested{}, err
 	}
 	e, ok := first[execution.Requested](r.Events)
@@ -96,12 +97,14 @@ func (s *Service) RequestAction(ctx context.Context, c Call, ex domain.Execution
 		return Requested{}, err
 	}
 	a.ex = ex
-	a.prepare(in)
+	if err := a.prepare(in); err != nil {
+		return Requested{}, err
+	}
 	r, err := s.executions.Do(ctx, ledger.ExecutionStream(c.Workspace, ex), c, func(at time.Time) execution.Command {
 		action, decision, permit, approval := a.decide(in, at)
 		return execution.RequestAction{Action: action, Context: claim, Decision: decision, Permit: permit, Approval: approval, By: c.Actor, At: at}
 	})
-	if err = errors.Join(err, a.err); err != nil {
+	if err != nil {
 		return Requested{}, err
 	}
 	e, ok := first[execution.ActionRequested](r.Events)
@@ -154,9 +157,18 @@ func (s *Service) asking(c Call, flow domain.Workflow, claim json.RawMessage) (*
 // prepare guesses the decision and takes the action's digest under it while
 // nobody waits. Decisions of one stream are made one after another; whoever
 // asks many at once on a busy stream would pay for the digests in a row.
-func (a *asking) prepare(in Action) {
+func (a *asking) prepare(in Action) (err error) {
 	a.guess = a.ask(in, a.service.now())
-	a.digest, a.err = a.digestOf(in, a.guess)
+	if a.digest, err = a.digestOf(in, a.guess); err != nil {
+		return invalidAction()
+	}
+	return nil
+}
+
+// invalidAction refuses params that have no canonical form.
+func invalidAction() *domain.Error {
+	return domain.Refuse(domain.Invalid, "invalid_action",
+		"The action's params can't be brought into canonical form: send an object without inexact numbers, not too deep.")
 }
 
 // ask asks the policies.
@@ -176,7 +188,7 @@ func (a *asking) decide(in Action, at time.Time) (execution.Action, gate.Decisio
 	decision := a.ask(in, at)
 	if decision.Policy != a.guess.Policy || decision.Version != a.guess.Version {
 		a.guess = decision
-		a.digest, a.err = a.digestOf(in, decision)
+		a.digest, _ = a.digestOf(in, decision) // the params were good before
 	}
 	action := execution.Action{ID: domain.ActionID(s.secret.DeriveID("ac_", id, 1)), Kind: in.Kind, Params: in.Params, Digest: a.digest}
 	var permit execution.Permit

@@ -77,7 +77,7 @@ func (s *Service) Start(ctx context.Context, c Call, ex domain.ExecutionID, id d
 	// requested: it stays until the action starts, and then the permit is used.
 	digest, err := ledgercrypto.ActionDigest(c.Workspace, ex, in.Kind, in.Params, act.Decision.Policy, act.Decision.Version)
 	if err != nil {
-		return state, Receipt{}, domain.Refuse(domain.Invalid, "invalid_action", "The action's params can't be brought into canonical form: send an object without inexact numbers.")
+		return state, Receipt{}, invalidAction()
 	}
 	r, err := s.onExecution(ctx, c, ex, func(at time.Time) execution.Command {
 		decision := a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: in.Kind, Params: in.Params, Actor: c.Actor,

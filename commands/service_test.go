@@ -368,6 +368,16 @@ func TestLargeContentIsTheAcceptedOne(t *testing.T) {
 	}
 }
 
+func TestParamsWithoutCanonicalFormAreRefused(t *testing.T) {
+	w := newWorld(t, ledgertest.Engine(t))
+	before := count(t, w.f.Log)
+	_, err := w.s.RequestExecution(context.Background(), w.call(w.agent, "ask"), RequestExecution{Workflow: "invoices",
+		Action: Action{Kind: "llm.call", Params: json.RawMessage(`{"account":12345678901234567890}`)}})
+	if code(err) != "invalid_action" || count(t, w.f.Log) != before {
+		t.Errorf("got %v and %d records more", err, count(t, w.f.Log)-before)
+	}
+}
+
 func TestWorkflowIsTheAgents(t *testing.T) {
 	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
 	_, err := w.s.RequestExecution(ctx, w.call(w.agent, "ask"), RequestExecution{Workflow: "payroll", Action: Action{Kind: "llm.call", Params: json.RawMessage(`{}`)}})
