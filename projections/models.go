@@ -165,6 +165,7 @@ func (m *Models) WaitFor(ctx context.Context, name string, position eventlog.Pos
 	if r.seen.wait(soon, position) == nil {
 		return nil
 	}
+	r.hurry() // again, since it does nothing while the model is at work
 	select {
 	case m.kick <- struct{}{}:
 	default:

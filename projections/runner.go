@@ -17,12 +17,13 @@ import (
 )
 
 // Rhythm of batches. A model whose lists are read from rows commits soon once
-// it is live, in large batches while it catches up. A model in memory commits
+// it is live, at once when somebody waits for it, in large batches while it
+// catches up. A model in memory commits
 // seldom, and more seldom the longer a commit takes.
 const (
 	batchRecords = 8192
-	liveDelay    = 20 * time.Millisecond
-	liveGap      = 4 * time.Millisecond // between commits that catching up asks for
+	liveDelay    = 50 * time.Millisecond
+	liveGap      = 4 * time.Millisecond // between commits that somebody waits for
 	catchUpDelay = 500 * time.Millisecond
 	memoryDelay  = 2 * time.Second
 	memoryDuty   = 20 // a commit that takes t is followed by a pause of 20 t
@@ -58,6 +59,7 @@ type runner struct {
 	sound   bool          // what the projection holds is what was applied since the checkpoint
 	saved   atomic.Uint64 // meta.position, for Health
 
+	sent    atomic.Pointer[sent]
 	probing atomic.Bool // somebody looks whether the log holds anything more for it
 
 	state     sync.Mutex
@@ -118,9 +120,26 @@ func (r *runner) load(ctx context.Context) (err error) {
 	return nil
 }
 
+// sent is the message on its way, with its record.
+type sent struct {
+	message *message.Message
+	record  *ledger.Record
+}
+
+// sending notes the one message that is on its way. Looking its record up in
+// its context, below all that the router adds, takes as long as applying it.
+func (r *runner) sending(m *message.Message, record *ledger.Record) { r.sent.Store(&sent{m, record}) }
+
+func (r *runner) recordOf(m *message.Message) *ledger.Record {
+	if s := r.sent.Load(); s != nil && s.message == m {
+		return s.record
+	}
+	return RecordOf(m.Context())
+}
+
 // handle takes one message into the batch.
 func (r *runner) handle(m *message.Message) error {
-	record := RecordOf(m.Context())
+	record := r.recordOf(m)
 	r.batch.Lock()
 	defer r.batch.Unlock()
 	if r.ctx.Err() != nil {
@@ -176,12 +195,15 @@ func (r *runner) delay() time.Duration {
 func (r *runner) Mark(d ledger.Delivery) {
 	r.batch.Lock()
 	defer r.batch.Unlock()
-	if d.CaughtUp && !r.live {
+	arrived := d.CaughtUp && !r.live
+	if arrived {
 		r.live = true
 		r.set(Live, nil)
 	}
 	r.reach(d.Position)
-	if r.pending > 0 && !r.spec.Memory && d.CaughtUp {
+	switch {
+	case r.pending == 0 || r.spec.Memory:
+	case arrived || d.CaughtUp && r.seen.awaits(r.taken):
 		r.soon()
 	}
 }

@@ -8,17 +8,21 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/gate"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/projections"
@@ -63,8 +67,8 @@ type entry struct {
 	micros   int64
 
 	// At most one of these is set, where the record's payload matters.
-	execution *execution.Requested
-	approval  *approval.Requested
+	execution *executionRequest
+	approval  *approvalRequest
 	profile   domain.Digest
 }
 
@@ -122,25 +126,44 @@ func (e *entry) read(r *ledger.Record) error {
 		return err
 	}
 	if r.Type[0] == 'e' {
-		event, err := execution.Decode(r.Type, data)
-		if requested, ok := event.(execution.Requested); ok && err == nil {
-			e.execution = &requested
-			return nil
-		}
-		return undecodable(r, errors.Is(err, execution.ErrUnknownEvent))
+		e.execution, err = decode[executionRequest](r.Type, execution.Requested{}.EventType(), data)
+	} else {
+		e.approval, err = decode[approvalRequest](r.Type, approval.Requested{}.EventType(), data)
 	}
-	event, err := approval.Decode(r.Type, data)
-	if requested, ok := event.(approval.Requested); ok && err == nil {
-		e.approval = &requested
-		return nil
-	}
-	return undecodable(r, errors.Is(err, approval.ErrUnknownEvent))
+	return err
 }
 
-// undecodable says nothing of what was in the payload.
-func undecodable(r *ledger.Record, unknown bool) error {
-	if unknown {
-		return fmt.Errorf("this version does not know the event %s; upgrade it", r.Type)
+// executionRequest is what a list shows of an [execution.Requested]. The rest,
+// which may be large, is passed over and not decoded.
+type executionRequest struct {
+	Workflow domain.Workflow `json:"workflow"`
+	Action   struct {
+		Kind domain.ActionKind `json:"kind"`
+	} `json:"action"`
+	Decision struct {
+		Effect gate.Effect `json:"effect"`
+	} `json:"decision"`
+	By domain.Actor `json:"by"`
+}
+
+// approvalRequest is what a list shows of an [approval.Requested].
+type approvalRequest struct {
+	Execution domain.ExecutionID `json:"execution"`
+	Action    domain.ActionID    `json:"action"`
+	Kind      domain.ActionKind  `json:"kind"`
+	Requester domain.Actor       `json:"requester"`
+	ExpiresAt time.Time          `json:"expires_at"`
+}
+
+// decode reads a part of an event that is stored as known. Its errors say
+// nothing of what was in the payload.
+func decode[T any](stored, known string, data []byte) (*T, error) {
+	if stored != known {
+		return nil, fmt.Errorf("this version does not know the event %s; upgrade it", stored)
 	}
-	return fmt.Errorf("its payload does not decode as %s", r.Type)
+	part := new(T)
+	if bytes.Equal(data, []byte("null")) || json.Unmarshal(data, part) != nil {
+		return nil, fmt.Errorf("its payload does not decode as %s", stored)
+	}
+	return part, nil
 }
