@@ -222,10 +222,11 @@ func (s *Service) RemoveMember(ctx context.Context, c Call, member domain.Member
 	})
 }
 
-// SetRoles replaces the roles of a member or an agent.
-func (s *Service) SetRoles(ctx context.Context, c Call, actor domain.Actor, roles []domain.RoleName, until *time.Time) (Receipt, error) {
+// SetRoles replaces the roles of a member or an agent, if ifVersion, where
+// given, is the version of those that stand.
+func (s *Service) SetRoles(ctx context.Context, c Call, actor domain.Actor, roles []domain.RoleName, until *time.Time, ifVersion *int) (Receipt, error) {
 	return s.onWorkspace(ctx, c, func(at time.Time) workspace.Command {
-		return workspace.SetRoles{Actor: actor, Roles: roles, Until: until, By: c.Actor, At: at}
+		return workspace.SetRoles{Actor: actor, Roles: roles, Until: until, IfVersion: ifVersion, By: c.Actor, At: at}
 	})
 }
 

@@ -2,9 +2,6 @@ package http
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -30,13 +27,6 @@ func (h *handlers) member(ctx context.Context, ws domain.WorkspaceID, id domain.
 	profile, erased, err := h.service.Profile(ctx, commands.Place{Stream: stream, Revision: revision})
 	out.Name, out.Email, out.Erased = profile.Name, profile.Email, erased
 	return out, err
-}
-
-// rolesTag names what a member holds, for If-Match: roles have no version.
-func rolesTag(m workspace.Member) string {
-	text, _ := json.Marshal(m.Holding) // strings and a time can always be written
-	sum := sha256.Sum256(text)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // ListMembers answers who is, was or is asked to be in the workspace.
@@ -118,7 +108,7 @@ func (h *handlers) GetMember(ctx context.Context, r api.GetMemberRequestObject) 
 		return nil, err
 	}
 	body, err := h.member(ctx, ws, id, m)
-	return api.GetMember200JSONResponse{Body: body, Headers: api.GetMember200ResponseHeaders{ETag: rolesTag(m)}}, err
+	return api.GetMember200JSONResponse{Body: body, Headers: api.GetMember200ResponseHeaders{ETag: etag(m.RolesVersion)}}, err
 }
 
 func (h *handlers) membership(ctx context.Context, ws domain.WorkspaceID, id domain.MemberID) (workspace.Member, error) {
@@ -151,16 +141,7 @@ func (h *handlers) RemoveMember(ctx context.Context, r api.RemoveMemberRequestOb
 // SetMemberRoles replaces what a member holds.
 func (h *handlers) SetMemberRoles(ctx context.Context, r api.SetMemberRolesRequestObject) (api.SetMemberRolesResponseObject, error) {
 	ws, id := domain.WorkspaceID(r.Ws), domain.MemberID(r.ID)
-	if given(r.Params.IfMatch) != "" {
-		m, err := h.membership(ctx, ws, id)
-		if err != nil {
-			return nil, err
-		}
-		if rolesTag(m) != given(r.Params.IfMatch) {
-			return nil, domain.Refuse(domain.Stale, "version_mismatch", "The member's roles were changed since you read them. Read them again and repeat the change.")
-		}
-	}
-	receipt, err := h.service.SetRoles(ctx, h.call(ctx), domain.MemberActor(id), texts[domain.RoleName](r.Body.Roles), optional(r.Body.Until))
+	receipt, err := h.service.SetRoles(ctx, h.call(ctx), domain.MemberActor(id), texts[domain.RoleName](r.Body.Roles), optional(r.Body.Until), ifVersion(given(r.Params.IfMatch)))
 	if err != nil {
 		return nil, err
 	}
@@ -173,5 +154,5 @@ func (h *handlers) SetMemberRoles(ctx context.Context, r api.SetMemberRolesReque
 	}
 	body, err := h.member(ctx, ws, id, m)
 	return api.SetMemberRoles200JSONResponse{Body: body,
-		Headers: api.SetMemberRoles200ResponseHeaders{ETag: rolesTag(m), LedgerPosition: positionOf(receipt)}}, err
+		Headers: api.SetMemberRoles200ResponseHeaders{ETag: etag(m.RolesVersion), LedgerPosition: positionOf(receipt)}}, err
 }

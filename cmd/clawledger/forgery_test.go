@@ -210,7 +210,8 @@ func startUnready(t *testing.T, config serveCmd) (*client, func()) {
 	ran := make(chan error, 1)
 	go func() { ran <- n.Run(ctx) }()
 	c := &client{t: t, url: n.URL()}
-	for end := time.Now().Add(time.Minute); !strings.Contains(string(c.try("GET", "/readyz", "", "").raw), "position"); time.Sleep(5 * time.Millisecond) {
+	operator := c.operator(n.keys.Path())
+	for end := time.Now().Add(time.Minute); !strings.Contains(string(operator.try("GET", "/readyz", "", "").raw), "position"); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("no model stopped at the forged record")
 		}
