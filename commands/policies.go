@@ -29,6 +29,28 @@ func (s *Service) Policies(ctx context.Context, ws domain.WorkspaceID) (policy.S
 	return state, err
 }
 
+// PolicyVersions answers all versions of a policy, oldest first, from the log:
+// the state keeps only the newest ones whole.
+func (s *Service) PolicyVersions(ctx context.Context, ws domain.WorkspaceID, id domain.PolicyID) ([]policy.Written, error) {
+	var versions []policy.Written
+	for r, err := range s.log.ReadStream(ctx, ledger.PolicyStream(ws), ledger.NoTail()) {
+		if err != nil {
+			return nil, translate(err)
+		}
+		_, event, err := s.policies.open(&r)
+		if err != nil {
+			return nil, err
+		}
+		if w, ok := event.(policy.Written); ok && w.ID == id {
+			versions = append(versions, w)
+		}
+	}
+	if len(versions) == 0 {
+		return nil, notFound()
+	}
+	return versions, nil
+}
+
 // EvaluatePolicy says what the policies (or one of them) would decide about an
 // action of the caller's now. Nothing is recorded.
 func (s *Service) EvaluatePolicy(ws domain.WorkspaceID, actor domain.Actor, id domain.PolicyID, workflow domain.Workflow, kind domain.ActionKind, params, agentContext json.RawMessage) (gate.Decision, error) {

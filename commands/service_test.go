@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -264,6 +265,26 @@ func TestPolicyOfNowIsAsked(t *testing.T) {
 	act := Action{Kind: "llm.call", Params: json.RawMessage(`{"amount":12}`)}
 	if _, _, err := w.s.Start(ctx, w.call(w.agent, "start"), out.Execution, "", out.Permit, act); code(err) != "policy_changed" {
 		t.Errorf("got %v, want policy_changed", err)
+	}
+}
+
+// Every version of a policy can be read in full, however many there are.
+func TestPolicyVersionsAreWhole(t *testing.T) {
+	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
+	for i := range 15 {
+		_, _, err := w.s.WritePolicy(ctx, w.call(w.owner, fmt.Sprint("policy", i)), "p", policy.Policy{Workflow: "*", Mode: policy.Enforce, Default: gate.Allow,
+			Rules: []policy.Rule{{ID: "r", Actions: []domain.ActionKind{"llm.call"}, Effect: gate.Deny, Reason: fmt.Sprint("reason ", i)}}}, nil)
+		w.must(err)
+	}
+	versions, err := w.s.PolicyVersions(ctx, "acme", "p")
+	w.must(err)
+	for i, v := range versions {
+		if v.Version != i+1 || !v.Whole() || v.Policy.Rules[0].Reason != fmt.Sprint("reason ", i) {
+			t.Errorf("version %d is %+v", i+1, v)
+		}
+	}
+	if len(versions) != 15 {
+		t.Errorf("there are %d versions, want 15", len(versions))
 	}
 }
 

@@ -112,13 +112,9 @@ func (h *handlers) PutPolicy(ctx context.Context, r api.PutPolicyRequestObject) 
 // ListPolicyVersions answers what a policy said before, newest first. The
 // cursor is the last version shown.
 func (h *handlers) ListPolicyVersions(ctx context.Context, r api.ListPolicyVersionsRequestObject) (api.ListPolicyVersionsResponseObject, error) {
-	s, err := h.service.Policies(ctx, domain.WorkspaceID(r.Ws))
+	versions, err := h.service.PolicyVersions(ctx, domain.WorkspaceID(r.Ws), domain.PolicyID(r.Policy))
 	if err != nil {
 		return nil, err
-	}
-	versions, ok := s.Policies.Get(domain.PolicyID(r.Policy))
-	if !ok {
-		return nil, errNotFound
 	}
 	before := len(versions) + 1
 	if given(r.Params.Cursor) != "" {
