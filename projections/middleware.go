@@ -19,13 +19,16 @@ import (
 func (r *runner) loud(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		out, err := h(m)
+		if err == nil {
+			return out, nil
+		}
 		var p middleware.RecoveredPanicError
 		if errors.As(err, &p) {
 			record := RecordOf(m.Context())
 			r.log.Error("projection panicked", "projection", r.spec.Name, "stack", p.Stacktrace)
 			err = fmt.Errorf("applying the record %s@%d at position %d %w", record.Stream, record.Revision, record.Position, errPanicked)
 		}
-		if err != nil && !passing(err) {
+		if !passing(err) {
 			r.stop(err)
 		}
 		return out, err

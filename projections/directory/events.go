@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -29,8 +30,15 @@ const (
 	eventNames   = ` CROSS JOIN stream s ON s.id = e.stream CROSS JOIN name t ON t.id = e.type`
 )
 
-const eventByID = eventColumns + `INDEXED BY event_id` + eventNames + ` WHERE e.id_high = ? AND e.id_low = ? AND e.ws = (SELECT id FROM name WHERE text = ?)
-	ORDER BY e.position LIMIT 1`
+// eventsByID make the queries for an event by its id.
+func eventsByID() [2]string {
+	sql := func(table string) string {
+		return `SELECT e.position, s.name, e.revision, t.text, e.id_high, e.id_low FROM ` + table + ` i
+	CROSS JOIN event e ON e.ws = (SELECT id FROM name WHERE text = ?) AND e.position = i.position` + eventNames +
+			` WHERE i.id_high = ? AND e.id_low = ? ORDER BY i.position LIMIT 1`
+	}
+	return [2]string{sql("event_id"), sql("new_id")}
+}
 
 // eventsSQL makes the query for a page. A stream belongs to one workspace, and
 // its index is the better one, so the workspace is not asked for then.
@@ -81,10 +89,17 @@ func (m *Model) Events(ctx context.Context, ws domain.WorkspaceID, after eventlo
 func (m *Model) Event(ctx context.Context, ws domain.WorkspaceID, id [16]byte) (found Event, err error) {
 	h := halves(id)
 	err = m.view(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, eventByID, func(s *sqlite.Stmt) error {
-			found = scanEvent(s, ws)
-			return nil
-		}, h[0], h[1], string(ws))
+		defer sqlitex.Transaction(conn)(&err) // no id is moved between the two queries
+		for _, sql := range eventsByID() {
+			err := query(conn, sql, func(s *sqlite.Stmt) error {
+				found = scanEvent(s, ws)
+				return nil
+			}, string(ws), h[0], h[1])
+			if err != nil || found.Position != 0 {
+				return err
+			}
+		}
+		return nil
 	})
 	if err == nil && found.Position == 0 {
 		err = ErrNotFound

@@ -44,7 +44,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{"events by stream", eventsSQL(EventFilter{Stream: "s"}), "event_stream"},
 		{"events by type", eventsSQL(EventFilter{Type: "t"}), "event_type"},
 		{"events by both", eventsSQL(EventFilter{Stream: "s", Type: "t"}), "event_stream"},
-		{"an event", eventByID, "event_id"},
+		{"an event", eventsByID()[0], "SEARCH i USING PRIMARY KEY"},
+		{"a new event", eventsByID()[1], "SEARCH i USING PRIMARY KEY"},
 		{"a stream", "SELECT id FROM stream WHERE hash = 1 AND ws = 1 AND name = 'x'", "stream_hash"},
 	}
 	for _, tt := range tests {

@@ -17,9 +17,13 @@ CREATE TABLE event (
 	id_high INTEGER NOT NULL, id_low INTEGER NOT NULL,
 	PRIMARY KEY (ws, position)
 ) WITHOUT ROWID;
-CREATE INDEX event_id ON event (id_high);
 CREATE INDEX event_stream ON event (stream, position);
 CREATE INDEX event_type ON event (ws, type, position);
+
+-- Where an event's id is. Ids are random, so each would go to another page of a
+-- large index; new ones are gathered in a small one and moved in order.
+CREATE TABLE event_id (id_high INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (id_high, position)) WITHOUT ROWID;
+CREATE TABLE new_id (id_high INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (id_high, position)) WITHOUT ROWID;
 
 CREATE TABLE execution (
 	id INTEGER PRIMARY KEY, -- its stream's

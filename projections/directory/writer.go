@@ -20,6 +20,7 @@ type writer struct {
 	names     *recent[string, int64]
 	streams   *recent[streamName, int64]
 	events    batch
+	ids       ids
 	runs      map[int64]*run
 	asks      map[int64]*ask
 	nextName  int64
@@ -34,6 +35,7 @@ type streamName struct {
 func newWriter() *writer {
 	return &writer{names: newRecent[string, int64](4096), streams: newRecent[streamName, int64](16384),
 		events: batch{table: "event", texts: map[int]string{}, columns: []string{"ws", "position", "stream", "revision", "type", "id_high", "id_low"}},
+		ids:    newIDs(mergeIDs),
 		runs:   map[int64]*run{}, asks: map[int64]*ask{}}
 }
 
@@ -70,6 +72,7 @@ func (w *writer) add(conn *sqlite.Conn, e *entry) error {
 	if err := w.events.add(conn, ws, e.position, stream, e.revision, kind, e.id[0], e.id[1]); err != nil {
 		return err
 	}
+	w.ids.list = append(w.ids.list, [2]int64{e.id[0], e.position})
 	switch {
 	case e.profile != "":
 		return exec(conn, `INSERT OR REPLACE INTO profile (ws, digest, stream, revision) VALUES (?, ?, ?, ?)`,
@@ -161,6 +164,9 @@ func (w *writer) ask(conn *sqlite.Conn, id int64) (*ask, error) {
 func (w *writer) finish(conn *sqlite.Conn) error {
 	if err := w.events.flush(conn); err != nil {
 		return err
+	}
+	if err := w.ids.flush(conn); err != nil {
+		return fmt.Errorf("writing ids: %w", err)
 	}
 	for _, id := range sortedKeys(w.runs) {
 		if err := w.runs[id].write(conn, id); err != nil {
