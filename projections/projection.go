@@ -48,8 +48,7 @@ type Projection interface {
 // Seal is called in every transaction, after the rows were flushed if there
 // were any, with the checkpoint that is committed with them. Check is called
 // before Load whenever a file is opened; a new one stands at 0 and was never
-// sealed. [ErrUnusable] means that the file is thrown away. A Load without a Check before it says that what
-// is in the file is not known any more, and is to be written anew.
+// sealed. [ErrUnusable] means that the file is thrown away.
 type Guarded interface {
 	Projection
 	Seal(ctx context.Context, conn *sqlite.Conn, at Checkpoint) error

@@ -59,7 +59,6 @@ type runner struct {
 	sound   bool          // what the projection holds is what was applied since the checkpoint
 	saved   atomic.Uint64 // meta.position, for Health
 
-	sent    atomic.Pointer[sent]
 	probing atomic.Bool // somebody looks whether the log holds anything more for it
 
 	state     sync.Mutex
@@ -120,26 +119,9 @@ func (r *runner) load(ctx context.Context) (err error) {
 	return nil
 }
 
-// sent is the message on its way, with its record.
-type sent struct {
-	message *message.Message
-	record  *ledger.Record
-}
-
-// sending notes the one message that is on its way. Looking its record up in
-// its context, below all that the router adds, takes as long as applying it.
-func (r *runner) sending(m *message.Message, record *ledger.Record) { r.sent.Store(&sent{m, record}) }
-
-func (r *runner) recordOf(m *message.Message) *ledger.Record {
-	if s := r.sent.Load(); s != nil && s.message == m {
-		return s.record
-	}
-	return RecordOf(m.Context())
-}
-
 // handle takes one message into the batch.
 func (r *runner) handle(m *message.Message) error {
-	record := r.recordOf(m)
+	record := RecordOf(m.Context())
 	r.batch.Lock()
 	defer r.batch.Unlock()
 	if r.ctx.Err() != nil {

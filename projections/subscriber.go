@@ -127,7 +127,7 @@ func (s *Subscriber) once(ctx context.Context, feed Feed, out chan<- *message.Me
 		case d.Record == nil:
 			feed.Mark(d)
 		default:
-			if err := send(ctx, feed, d.Record, out); err != nil {
+			if err := send(ctx, d.Record, out); err != nil {
 				return err
 			}
 		}
@@ -136,15 +136,9 @@ func (s *Subscriber) once(ctx context.Context, feed Feed, out chan<- *message.Me
 }
 
 // send sends r until it is acknowledged.
-func send(ctx context.Context, feed Feed, r *ledger.Record, out chan<- *message.Message) error {
-	told, _ := feed.(interface {
-		sending(*message.Message, *ledger.Record)
-	})
+func send(ctx context.Context, r *ledger.Record, out chan<- *message.Message) error {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		m := newMessage(ctx, r)
-		if told != nil {
-			told.sending(m, r)
-		}
 		select {
 		case out <- m:
 		case <-ctx.Done():

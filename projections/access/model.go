@@ -44,12 +44,10 @@ type Model struct {
 	invitations sync.Map // domain.Digest of an invitation → *slot
 
 	// Of the one goroutine that applies.
-	loaded  bool
-	checked bool // the file was checked and not yet loaded
-	afresh  bool // what is in the file is not known: rows are to be written anew
-	dirty   map[domain.WorkspaceID]*slot
-	sums    map[domain.WorkspaceID]sum // of the rows in the file
-	total   []byte                     // of sums; nil if they changed since
+	loaded bool
+	dirty  map[domain.WorkspaceID]*slot
+	sums   map[domain.WorkspaceID]sum // of the rows in the file; after a failed commit those of dirty ones are not, and are written again
+	total  []byte                     // of sums; nil if they changed since
 }
 
 var _ projections.Guarded = (*Model)(nil)
@@ -154,13 +152,7 @@ func undecodable(r *ledger.Record, err error) error {
 // Load reads the rows into memory at the first start. Later the memory is
 // ahead of the rows, and what is ahead will be written again.
 func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
-	known := m.checked
-	m.checked = false
-	if !known { // rows that may or may not have been committed
-		m.afresh, m.total = true, nil
-		clear(m.sums)
-		at = 0
-	} else if !m.loaded {
+	if !m.loaded {
 		all, err := m.read(ctx, file)
 		if err != nil {
 			return err
@@ -168,8 +160,8 @@ func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Po
 		for _, w := range all {
 			m.publish(w)
 		}
+		m.loaded = true
 	}
-	m.loaded = true
 	for id, s := range m.workspaces.Range {
 		if s := s.(*slot); s.now.Load().position > at {
 			m.dirty[id.(domain.WorkspaceID)] = s

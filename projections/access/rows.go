@@ -62,12 +62,6 @@ func (p place) bound() []byte {
 
 // Flush writes the workspaces that changed since rows were written last.
 func (m *Model) Flush(ctx context.Context, conn *sqlite.Conn) error {
-	if m.afresh {
-		if err := sqlitex.Execute(conn, `DELETE FROM workspace`, nil); err != nil {
-			return err
-		}
-		m.afresh = false
-	}
 	for id, s := range m.dirty {
 		if err := m.write(ctx, conn, s.now.Load()); err != nil {
 			return fmt.Errorf("saving the workspace %s: %w", id, err)

@@ -69,7 +69,7 @@ func claim(at projections.Checkpoint, total []byte) []byte {
 
 // Seal seals the rows and the checkpoint together.
 func (m *Model) Seal(ctx context.Context, conn *sqlite.Conn, at projections.Checkpoint) error {
-	if err := m.Flush(ctx, conn); err != nil { // rows to be written anew without a record that came
+	if err := m.Flush(ctx, conn); err != nil { // memory may be ahead of the rows without a record that came
 		return err
 	}
 	if m.total == nil {
@@ -99,7 +99,7 @@ func (m *Model) Check(ctx context.Context, conn *sqlite.Conn, at projections.Che
 			return err
 		}
 	}
-	m.sums, m.total, m.afresh, m.checked = sums, nil, false, true
+	m.sums, m.total = sums, nil
 	return nil
 }
 
