@@ -72,7 +72,7 @@ type Service struct {
 // How many streams' states are held in memory. Executions are small and many;
 // the others are few and may be large.
 const (
-	heldExecutions = 16_384
+	heldExecutions = 12_288
 	heldOthers     = 1024
 	queueLength    = 2048 // commands that may wait for one stream
 )

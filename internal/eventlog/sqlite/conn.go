@@ -48,7 +48,7 @@ func openWriter(path string, o Options) (*zs.Conn, error) {
 		synchronous = "synchronous=OFF"
 	}
 	return openConn(o.uri(path, ""), zs.OpenReadWrite,
-		"journal_mode=WAL", synchronous, "secure_delete=ON", "cache_size=-24576", "temp_store=MEMORY",
+		"journal_mode=WAL", synchronous, "secure_delete=ON", "cache_size=-8192", "temp_store=MEMORY",
 		"wal_autocheckpoint=0", fmt.Sprintf("journal_size_limit=%d", walTruncate))
 }
 
