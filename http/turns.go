@@ -20,7 +20,7 @@ import (
 type turns struct {
 	places int // for all
 	alone  int // for one workspace while no other is active
-	share  int // for one workspace while others are active
+	share  int // for one workspace while others are active: one a core, see ARCHITECTURE
 	queue  int // how many of one workspace may wait
 
 	mu      sync.Mutex
@@ -41,7 +41,7 @@ type line struct {
 const activeFor = 2 * time.Second
 
 func newTurns(places, queue int) *turns {
-	return &turns{places: places, alone: max(1, places/2), share: 4 * runtime.GOMAXPROCS(0), queue: queue, lines: map[domain.WorkspaceID]*line{}}
+	return &turns{places: places, alone: max(1, places/2), share: runtime.GOMAXPROCS(0), queue: queue, lines: map[domain.WorkspaceID]*line{}}
 }
 
 // enter waits for a place. It answers how to leave it, [errRateLimited] if too
