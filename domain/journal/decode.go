@@ -1,9 +1,10 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/clawoffice/ledger/domain"
 )
 
 // ErrUnknownEvent says that a stored name is not one of this package's.
@@ -14,19 +15,11 @@ var ErrUnknownEvent = errors.New("not an entry of a journal")
 func Decode(name string, data []byte) (Event, error) {
 	switch name {
 	case "access.denied.v1":
-		return decode[Denied](data)
+		return domain.DecodeEvent[Denied](data)
 	case "access.content_opened.v1":
-		return decode[ContentOpened](data)
+		return domain.DecodeEvent[ContentOpened](data)
 	case "system.operator_acted.v1":
-		return decode[OperatorActed](data)
+		return domain.DecodeEvent[OperatorActed](data)
 	}
 	return nil, fmt.Errorf("%q: %w", name, ErrUnknownEvent)
-}
-
-func decode[E Event](data []byte) (Event, error) {
-	var e E
-	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", e.EventType(), err)
-	}
-	return e, nil
 }

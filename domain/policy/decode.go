@@ -1,9 +1,10 @@
 package policy
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/clawoffice/ledger/domain"
 )
 
 // ErrUnknownEvent says that a stored name is not one of this package's.
@@ -14,15 +15,7 @@ var ErrUnknownEvent = errors.New("not an event of the policies")
 func Decode(name string, data []byte) (Event, error) {
 	switch name {
 	case "policy.written.v1":
-		return decode[Written](data)
+		return domain.DecodeEvent[Written](data)
 	}
 	return nil, fmt.Errorf("%q: %w", name, ErrUnknownEvent)
-}
-
-func decode[E Event](data []byte) (Event, error) {
-	var e E
-	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", e.EventType(), err)
-	}
-	return e, nil
 }

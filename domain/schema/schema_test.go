@@ -200,3 +200,18 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// Whatever else stands where an event should is refused, under every name: null
+// in particular, which JSON readers take for an empty object.
+func TestAnEventIsAnObject(t *testing.T) {
+	for _, n := range schema.Names() {
+		if n.Class != schema.Fact {
+			continue
+		}
+		for _, data := range []string{"null", " null", "[]", "1", `"x"`, ""} {
+			if e, err := schema.Decode(n.Name, []byte(data)); err == nil {
+				t.Errorf("%s of %q answered %v", n.Name, data, e)
+			}
+		}
+	}
+}

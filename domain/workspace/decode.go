@@ -1,9 +1,10 @@
 package workspace
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/clawoffice/ledger/domain"
 )
 
 // ErrUnknownEvent says that a stored name is not one of this package's.
@@ -14,39 +15,31 @@ var ErrUnknownEvent = errors.New("not an event of a workspace")
 func Decode(name string, data []byte) (Event, error) {
 	switch name {
 	case "workspace.created.v1":
-		return decode[Created](data)
+		return domain.DecodeEvent[Created](data)
 	case "workspace.suspended.v1":
-		return decode[Suspended](data)
+		return domain.DecodeEvent[Suspended](data)
 	case "workspace.resumed.v1":
-		return decode[Resumed](data)
+		return domain.DecodeEvent[Resumed](data)
 	case "workspace.member_invited.v1":
-		return decode[MemberInvited](data)
+		return domain.DecodeEvent[MemberInvited](data)
 	case "workspace.member_joined.v1":
-		return decode[MemberJoined](data)
+		return domain.DecodeEvent[MemberJoined](data)
 	case "workspace.member_removed.v1":
-		return decode[MemberRemoved](data)
+		return domain.DecodeEvent[MemberRemoved](data)
 	case "workspace.roles_set.v1":
-		return decode[RolesSet](data)
+		return domain.DecodeEvent[RolesSet](data)
 	case "workspace.role_defined.v1":
-		return decode[RoleDefined](data)
+		return domain.DecodeEvent[RoleDefined](data)
 	case "workspace.role_deleted.v1":
-		return decode[RoleDeleted](data)
+		return domain.DecodeEvent[RoleDeleted](data)
 	case "workspace.agent_registered.v1":
-		return decode[AgentRegistered](data)
+		return domain.DecodeEvent[AgentRegistered](data)
 	case "workspace.agent_removed.v1":
-		return decode[AgentRemoved](data)
+		return domain.DecodeEvent[AgentRemoved](data)
 	case "workspace.token_issued.v1":
-		return decode[TokenIssued](data)
+		return domain.DecodeEvent[TokenIssued](data)
 	case "workspace.token_revoked.v1":
-		return decode[TokenRevoked](data)
+		return domain.DecodeEvent[TokenRevoked](data)
 	}
 	return nil, fmt.Errorf("%q: %w", name, ErrUnknownEvent)
-}
-
-func decode[E Event](data []byte) (Event, error) {
-	var e E
-	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", e.EventType(), err)
-	}
-	return e, nil
 }
