@@ -28,7 +28,6 @@ var (
 		"Whether this was recorded is not known. Repeat the call with the same Idempotency-Key to find out.")
 	errIntegrity  = domain.Refuse(domain.Unavailable, "integrity", "The log holds a record here that this service did not write. Nothing is decided from it; an operator must run verify.")
 	errCatchingUp = domain.Refuse(domain.Unavailable, "catching_up", "This replica still reads the log. Try again.")
-	errStopping   = domain.Refuse(domain.Unavailable, "stopping", "This replica is stopping. Try again.")
 )
 
 // errRateLimited is the refusal of a caller that sent too much.
@@ -51,7 +50,6 @@ func codeRows() map[string]codeRow {
 		"unsupported_media_type": {http.StatusUnsupportedMediaType, "Unsupported media type", 0},
 		"rate_limited":           {http.StatusTooManyRequests, "Too many requests", 1},
 		"overloaded":             {http.StatusServiceUnavailable, "Overloaded", 1},
-		"stopping":               {http.StatusServiceUnavailable, "Stopping", 1},
 		"ledger_unavailable":     {http.StatusServiceUnavailable, "The log can't be written", 2},
 		"stale_model":            {http.StatusServiceUnavailable, "Rights are not up to date", 1},
 		"outcome_unknown":        {http.StatusGatewayTimeout, "Outcome unknown", 1},
