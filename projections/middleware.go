@@ -24,7 +24,8 @@ func (r *runner) loud(h message.HandlerFunc) message.HandlerFunc {
 		}
 		var p middleware.RecoveredPanicError
 		if errors.As(err, &p) {
-			record := RecordOf(m.Context())
+			run := runOf(m.Context())
+			record := run.records[run.at]
 			r.log.Error("projection panicked", "projection", r.spec.Name, "stack", p.Stacktrace)
 			err = fmt.Errorf("applying the record %s@%d at position %d %w", record.Stream, record.Revision, record.Position, errPanicked)
 		}

@@ -93,7 +93,7 @@ func (m *Models) run(ctx context.Context, runners []*runner) error {
 }
 
 // router makes a Watermill router with one handler per projection. From the
-// outside in, a message passes: the end of a projection by poison, metrics,
+// outside in, a message passes: the end of a projection by poison, a counter,
 // retries of what may pass, recovery from panics, correlation.
 func (m *Models) router(subscriber message.Subscriber, runners []*runner) (*message.Router, error) {
 	router, err := message.NewRouter(message.RouterConfig{}, quiet{m.log})
@@ -102,7 +102,7 @@ func (m *Models) router(subscriber message.Subscriber, runners []*runner) (*mess
 	}
 	for _, r := range runners {
 		h := router.AddConsumerHandler(r.spec.Name, r.spec.Name, subscriber, r.handle)
-		h.AddMiddleware(r.loud, r.counts.measured, retrying, recovering, correlating)
+		h.AddMiddleware(r.loud, r.counts.counted, retrying, recovering, correlating)
 	}
 	return router, nil
 }

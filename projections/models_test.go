@@ -160,7 +160,9 @@ func TestPoisonStopsOneModelLoudly(t *testing.T) {
 		others bool // go on
 	}{
 		{"can't be applied", bad, nil, true},
+		{"can't be applied, in a run", bad, inRuns(100), true},
 		{"panics", panics, nil, true},
+		{"panics, in a run", panics, inRuns(100), true},
 		{"fails its check", nil, forged, false},
 	}
 	for _, tt := range tests {
@@ -186,7 +188,11 @@ func TestPoisonStopsOneModelLoudly(t *testing.T) {
 				wait(t, m, "sound", last)
 			}
 			stop()
-			for name := range rows(t, dir, "poisoned") {
+			counted := rows(t, dir, "poisoned")
+			if panicked := strings.Contains(tt.name, "panics"); !panicked && counted["acme/execution-2@0"] != 1 {
+				t.Error("the record before the bad one was not kept")
+			}
+			for name := range counted {
 				if name == "acme/execution-2@1" || name == "acme/execution-2@2" || strings.HasPrefix(name, "acme/execution-3") {
 					t.Errorf("%s was counted", name)
 				}
@@ -198,20 +204,23 @@ func TestPoisonStopsOneModelLoudly(t *testing.T) {
 func TestTransientErrorsAreTriedAgain(t *testing.T) {
 	f, dir := ledgertest.New(t), t.TempDir()
 	last := put(t, f, "acme/execution-1", "execution.a.v1", 5)
-	c, failures := newTally("all"), 0
+	c, failures, taken := newTally("all"), 0, []int64{}
 	c.apply = func(r *ledger.Record) error {
 		if r.Revision == 2 && failures < 9 { // more than the retries at once
 			failures++
 			return fmt.Errorf("not yet: %w", projections.ErrTransient)
 		}
+		if r.Stream == "acme/execution-1" {
+			taken = append(taken, r.Revision)
+		}
 		return nil
 	}
-	m, stop := running(t, f.Ledger, dir, c)
+	m, stop := running(t, &faulty{Ledger: f.Ledger, follow: inRuns(100)}, dir, c)
 	wait(t, m, "all", last)
 	stop()
 	same(t, wanted(t, f.Ledger), rows(t, dir, "all"))
-	if failures != 9 {
-		t.Errorf("failed %d times, want 9", failures)
+	if diff := cmp.Diff([]int64{0, 1, 2, 3, 4}, taken); diff != "" || failures != 9 {
+		t.Errorf("failed %d times, want 9; taken: %s", failures, diff)
 	}
 }
 

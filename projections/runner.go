@@ -119,18 +119,35 @@ func (r *runner) load(ctx context.Context) (err error) {
 	return nil
 }
 
-// handle takes one message into the batch.
+// handle takes a message's records into the batch, in order. Tried again, it
+// goes on at the record that failed.
 func (r *runner) handle(m *message.Message) error {
-	record := RecordOf(m.Context())
+	run := runOf(m.Context())
 	r.batch.Lock()
 	defer r.batch.Unlock()
-	if r.ctx.Err() != nil {
-		return errEnded
+	start := time.Now()
+	for i, record := range run.records {
+		if r.ctx.Err() != nil {
+			return errEnded
+		}
+		if record.Position <= r.taken {
+			continue // sent again though it was taken
+		}
+		run.at = i
+		if err := r.take(m.Context(), record); err != nil {
+			return err
+		}
+		now := time.Now()
+		r.counts.handling.Observe(now.Sub(start).Seconds())
+		r.counts.applied.Inc()
+		start = now
 	}
-	if record.Position <= r.taken {
-		return nil // sent again though it was taken
-	}
-	if err := r.projection.Apply(m.Context(), record); err != nil {
+	return nil
+}
+
+// take takes one record into the batch.
+func (r *runner) take(ctx context.Context, record *ledger.Record) error {
+	if err := r.projection.Apply(ctx, record); err != nil {
 		return fmt.Errorf("record %s@%d at position %d can't be applied: %w", record.Stream, record.Revision, record.Position, err)
 	}
 	r.taken, r.lastAt = record.Position, record.Position

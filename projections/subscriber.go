@@ -14,8 +14,8 @@ import (
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
-// Keys of a message's metadata; all of it is public in the log. There are no
-// more than eight because a map of nine costs twice as much.
+// Keys of the metadata of a message of one record; all of it is public in the
+// log. There are no more than eight because a map of nine costs twice as much.
 const (
 	MetaStream      = "stream"
 	MetaRevision    = "revision"
@@ -40,12 +40,18 @@ type Feed interface {
 	End(cause error) (pause time.Duration, again bool)
 }
 
-// Subscriber is Watermill's view of the ledger. A message is one opened
-// record: its UUID is the event id, its payload the opened payload, its
-// metadata what is public about the record, and its context holds the record
-// itself ([RecordOf]), so that nothing is decoded twice. The next message is
-// sent after the one before was acknowledged; one that was refused is sent
-// again after a pause. Topics are the names of feeds.
+// Subscriber is Watermill's view of the ledger. A message is a run of opened
+// records that were at hand at once, in order: one while the log is quiet, up
+// to a few dozen while a topic catches up, when a message for each record would
+// cost more than the record. Its context holds the records themselves
+// ([RecordsOf]), so that nothing is decoded twice; its UUID is the event id of
+// the first. A record that is alone is also the message's payload, and what is
+// public about it the message's metadata.
+//
+// The next message is sent after the one before was acknowledged; one that was
+// refused is sent again after a pause, with the records that were taken before
+// it was refused, which the handler knows by their positions. Topics are the
+// names of feeds.
 type Subscriber struct {
 	source Source
 	feeds  map[string]Feed
@@ -118,27 +124,36 @@ func (s *Subscriber) once(ctx context.Context, feed Feed, out chan<- *message.Me
 	if err != nil {
 		return err
 	}
+	var records []*ledger.Record
 	for d, err := range s.source.Follow(ctx, q) {
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case err != nil:
-			return err
-		case d.Record == nil:
-			feed.Mark(d)
-		default:
-			if err := send(ctx, d.Record, out); err != nil {
+		}
+		if err == nil && d.Record != nil {
+			if records = append(records, d.Record); d.More {
+				continue
+			}
+		}
+		if len(records) > 0 { // also those before an error or a mark
+			if err := send(ctx, records, out); err != nil {
 				return err
 			}
+			records = nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.Record == nil {
+			feed.Mark(d)
 		}
 	}
 	return context.Cause(ctx)
 }
 
-// send sends r until it is acknowledged.
-func send(ctx context.Context, r *ledger.Record, out chan<- *message.Message) error {
+// send sends a run until it is acknowledged.
+func send(ctx context.Context, records []*ledger.Record, out chan<- *message.Message) error {
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		m := newMessage(ctx, r)
+		m := newMessage(ctx, records)
 		select {
 		case out <- m:
 		case <-ctx.Done():
@@ -159,8 +174,13 @@ func send(ctx context.Context, r *ledger.Record, out chan<- *message.Message) er
 	}
 }
 
-func newMessage(ctx context.Context, r *ledger.Record) *message.Message {
-	m := message.NewMessageWithContext(context.WithValue(ctx, recordKey{}, r), ledger.EventID(r.ID), r.Payload)
+func newMessage(ctx context.Context, records []*ledger.Record) *message.Message {
+	ctx = context.WithValue(ctx, runKey{}, &run{records: records})
+	if len(records) > 1 {
+		return message.NewMessageWithContext(ctx, ledger.EventID(records[0].ID), nil)
+	}
+	r := records[0]
+	m := message.NewMessageWithContext(ctx, ledger.EventID(r.ID), r.Payload)
 	m.Metadata[MetaStream] = r.Stream
 	m.Metadata[MetaRevision] = strconv.FormatInt(r.Revision, 10)
 	m.Metadata[MetaPosition] = strconv.FormatUint(uint64(r.Position), 10)
@@ -176,10 +196,23 @@ func newMessage(ctx context.Context, r *ledger.Record) *message.Message {
 	return m
 }
 
-type recordKey struct{}
+// run is the records of one message, and how far its handler is.
+type run struct {
+	records []*ledger.Record
+	at      int
+}
 
-// RecordOf answers the record that a message's context holds, or nil.
-func RecordOf(ctx context.Context) *ledger.Record {
-	r, _ := ctx.Value(recordKey{}).(*ledger.Record)
+type runKey struct{}
+
+func runOf(ctx context.Context) *run {
+	r, _ := ctx.Value(runKey{}).(*run)
 	return r
+}
+
+// RecordsOf answers the records that a message's context holds.
+func RecordsOf(ctx context.Context) []*ledger.Record {
+	if r := runOf(ctx); r != nil {
+		return r.records
+	}
+	return nil
 }

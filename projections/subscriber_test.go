@@ -3,11 +3,13 @@ package projections_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
@@ -52,6 +54,69 @@ func next(t *testing.T, messages <-chan *message.Message) *message.Message {
 	return nil
 }
 
+// only answers the record of a message that has one.
+func only(t *testing.T, m *message.Message) *ledger.Record {
+	t.Helper()
+	records := projections.RecordsOf(m.Context())
+	if len(records) != 1 {
+		t.Fatalf("a message of %d records, want 1", len(records))
+	}
+	return records[0]
+}
+
+// Records that are at hand come as one message, in order, and again as a whole
+// if it is refused; what ends a run comes after it.
+func TestSubscriberSendsRuns(t *testing.T) {
+	f := ledgertest.New(t)
+	var list []ledger.Draft
+	for i := range 7 {
+		list = append(list, ledgertest.Draft(fmt.Sprint(i), "execution.a.v1", fmt.Sprint(i)))
+	}
+	if _, err := f.Append(context.Background(), "acme/execution-1", ledger.NoTail(), list); err != nil {
+		t.Fatal(err)
+	}
+	topic := &feed{marks: make(chan eventlog.Position, 1), ends: make(chan error, 10)}
+	s := projections.NewSubscriber(&faulty{Ledger: f.Ledger, follow: inRuns(3)}, map[string]projections.Feed{"topic": topic})
+	messages, err := s.Subscribe(context.Background(), "topic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	refused := false
+	for _, size := range []int{3, 3, 3, 1} {
+		m := next(t, messages)
+		records := projections.RecordsOf(m.Context())
+		if len(records) != size || m.UUID != ledger.EventID(records[0].ID) {
+			t.Fatalf("after %v a message %s of %d records, want %d", got, m.UUID, len(records), size)
+		}
+		if size > 1 && (len(m.Payload) > 0 || len(m.Metadata) > 0) {
+			t.Errorf("a run has the payload %q and the metadata %v of one record", m.Payload, m.Metadata)
+		}
+		for _, r := range records {
+			got = append(got, string(r.Payload))
+		}
+		select {
+		case position := <-topic.marks:
+			t.Errorf("marked %d before all was acknowledged", position)
+		default:
+		}
+		if len(got) == 6 && !refused {
+			refused = true
+			m.Nack()
+			got = got[:3]
+			continue
+		}
+		m.Ack()
+	}
+	if diff := cmp.Diff([]string{"0", "1", "2", "3", "4", "5", "6"}, got); diff != "" {
+		t.Error(diff)
+	}
+	<-topic.marks
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSubscriber(t *testing.T) {
 	f := ledgertest.New(t)
 	list := []ledger.Draft{ledgertest.Draft("a", "execution.a.v1", "first"), ledgertest.Draft("b", "execution.b.v1", "second")}
@@ -60,7 +125,7 @@ func TestSubscriber(t *testing.T) {
 		t.Fatal(err)
 	}
 	topic := &feed{marks: make(chan eventlog.Position, 1), ends: make(chan error, 10)}
-	s := projections.NewSubscriber(f.Ledger, map[string]projections.Feed{"topic": topic})
+	s := projections.NewSubscriber(&faulty{Ledger: f.Ledger, follow: inRuns(1)}, map[string]projections.Feed{"topic": topic})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if _, err := s.Subscribe(ctx, "other"); !errors.Is(err, projections.ErrUnknown) {
@@ -72,8 +137,8 @@ func TestSubscriber(t *testing.T) {
 	}
 
 	m := next(t, messages)
-	record := projections.RecordOf(m.Context())
-	if string(m.Payload) != "first" || m.UUID != ledger.EventID(list[0].ID) || record == nil || record.Type != "execution.a.v1" {
+	record := only(t, m)
+	if string(m.Payload) != "first" || m.UUID != ledger.EventID(list[0].ID) || record.Type != "execution.a.v1" {
 		t.Errorf("message %s %q with the record %+v", m.UUID, m.Payload, record)
 	}
 	for key, want := range map[string]string{projections.MetaStream: "acme/execution-1", projections.MetaRevision: "0",

@@ -206,4 +206,38 @@ func (f *faulty) ReadHead(ctx context.Context) (eventlog.Position, error) {
 	return f.Ledger.ReadHead(ctx)
 }
 
+// inRuns says of all records of the past but every n-th that more come at once.
+// One record is held back until the next delivery, so that it is known.
+func inRuns(n int) func(iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error] {
+	return func(source iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error] {
+		return func(yield func(ledger.Delivery, error) bool) {
+			var held *ledger.Delivery
+			length := 0
+			for d, err := range source {
+				if held != nil {
+					length++
+					held.More = length%n != 0 && (err != nil || d.Record != nil)
+					if !held.More {
+						length = 0
+					}
+					if !yield(*held, nil) {
+						return
+					}
+					held = nil
+				}
+				if err == nil && d.Record != nil && n > 1 {
+					held = &d
+					continue
+				}
+				if d.More = false; !yield(d, err) {
+					return
+				}
+				if d.CaughtUp {
+					n = 1
+				}
+			}
+		}
+	}
+}
+
 var errInjected = errors.New("injected")

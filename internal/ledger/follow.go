@@ -16,14 +16,17 @@ type Delivery struct {
 	Record   *Record           // nil for a mark
 	Position eventlog.Position // everything the filters let through up to here was delivered
 	CaughtUp bool              // a mark: the log's present end was reached
+	More     bool              // the next delivery is a record, or an error, and comes without waiting
 }
 
 // Bounds of the pipeline between the log and the consumer. A chunk ends at
-// whichever comes first, so that a log full of large content stays bounded too:
-// no more than about 20 MiB is on its way per follower.
+// whichever comes first. What is on its way is bounded by bytes as stored, so
+// that a log full of large content stays bounded too; a consumer that is busy
+// for a while, as with a commit, finds that much opened when it comes back.
 const (
 	chunkRecords = 32
-	chunkBytes   = 256 << 10
+	chunkBytes   = 64 << 10
+	aheadChunks  = 128 // of chunkBytes; a larger one counts for several
 )
 
 // Follow yields the records that q selects, in order of position, checked and
@@ -83,14 +86,17 @@ func deliveries(read iter.Seq2[eventlog.Recorded, error]) iter.Seq2[eventlog.Del
 }
 
 // pipeline opens records ahead, keeping their order: one goroutine reads the
-// log, one gathers what is there into chunks, and each chunk is opened by a
-// goroutine of its own while the chunks before it are consumed.
+// log, one gathers what is there into chunks, and some open chunks while those
+// before them are consumed.
 type pipeline struct {
-	ctx    context.Context
-	ledger *Ledger
-	raw    chan arrival
-	chunks chan *chunk
-	work   sync.WaitGroup
+	ctx     context.Context
+	ledger  *Ledger
+	raw     chan arrival
+	sealed  chan *chunk   // to be opened, by whoever is free
+	chunks  chan *chunk   // in order
+	room    chan struct{} // holds as much as is on its way
+	openers int
+	work    sync.WaitGroup
 }
 
 // arrival is what the log yielded; err ends the sequence.
@@ -103,7 +109,7 @@ func (a *arrival) size() int {
 	if a.Record == nil {
 		return 0
 	}
-	return len(a.Record.Data)
+	return len(a.Record.Data) + len(a.Record.Meta)
 }
 
 // item is one delivery on its way.
@@ -115,12 +121,13 @@ type item struct {
 // chunk is a run of items that are opened together.
 type chunk struct {
 	items []item
+	room  int // what it takes
 	done  chan struct{}
 }
 
 func newPipeline(ctx context.Context, l *Ledger) *pipeline {
-	return &pipeline{ctx: ctx, ledger: l, raw: make(chan arrival, chunkRecords),
-		chunks: make(chan *chunk, runtime.GOMAXPROCS(0)+1)}
+	return &pipeline{ctx: ctx, ledger: l, raw: make(chan arrival, chunkRecords), sealed: make(chan *chunk),
+		chunks: make(chan *chunk, aheadChunks), room: make(chan struct{}, aheadChunks)}
 }
 
 func (p *pipeline) start(source iter.Seq2[eventlog.Delivery, error]) {
@@ -148,6 +155,7 @@ func (p *pipeline) read(source iter.Seq2[eventlog.Delivery, error]) {
 // when the log is quiet, in full chunks while catching up.
 func (p *pipeline) gather() {
 	defer close(p.chunks)
+	defer close(p.sealed)
 	for first := range p.raw {
 		c := &chunk{items: append(make([]item, 0, 1+len(p.raw)), item{arrival: first}), done: make(chan struct{})}
 		size := first.size()
@@ -164,12 +172,41 @@ func (p *pipeline) gather() {
 				break fill
 			}
 		}
-		select {
-		case p.chunks <- c:
-			p.work.Go(func() { c.open(p.ctx, p.ledger) })
-		case <-p.ctx.Done():
+		if c.room = min(1+size/chunkBytes, aheadChunks); !p.send(c) {
 			return
 		}
+	}
+}
+
+// send gives a chunk to an opener and, in its turn, to the consumer. It waits
+// for room, and answers false when ctx has ended.
+func (p *pipeline) send(c *chunk) bool {
+	for range c.room {
+		select {
+		case p.room <- struct{}{}:
+		case <-p.ctx.Done():
+			return false
+		}
+	}
+	p.chunks <- c // there is a place for all that there is room for
+	select {
+	case p.sealed <- c:
+		return true
+	default:
+	}
+	if p.openers < runtime.GOMAXPROCS(0) {
+		p.openers++
+		p.work.Go(func() {
+			for c := range p.sealed {
+				c.open(p.ctx, p.ledger)
+			}
+		})
+	}
+	select {
+	case p.sealed <- c:
+		return true
+	case <-p.ctx.Done():
+		return false
 	}
 }
 
@@ -187,7 +224,12 @@ func (c *chunk) open(ctx context.Context, l *Ledger) {
 // run hands the opened records to the consumer in order.
 func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
 	for c := range p.chunks {
-		<-c.done
+		select {
+		case <-c.done:
+		case <-p.ctx.Done(): // it may never be opened
+			yield(Delivery{}, p.ctx.Err())
+			return
+		}
 		for i := range c.items {
 			it := &c.items[i]
 			if it.err == nil && it.Record != nil && chain != nil {
@@ -197,7 +239,7 @@ func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
 				yield(Delivery{}, it.err)
 				return
 			}
-			d := Delivery{Position: it.Position, CaughtUp: it.CaughtUp}
+			d := Delivery{Position: it.Position, CaughtUp: it.CaughtUp, More: c.more(i + 1)}
 			if it.Record != nil {
 				d.Record, d.Position = &it.opened, it.opened.Position
 			}
@@ -206,10 +248,18 @@ func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
 				return
 			}
 		}
+		for range c.room {
+			<-p.room
+		}
 	}
 	if err := p.ctx.Err(); err != nil {
 		yield(Delivery{}, err)
 	}
+}
+
+// more reports whether item i is a record, or the error that came in its place.
+func (c *chunk) more(i int) bool {
+	return i < len(c.items) && (c.items[i].Record != nil || c.items[i].err != nil)
 }
 
 // chainStreams is how many streams' ends a chain remembers at most, in two

@@ -22,7 +22,7 @@ func TestListsAgreeWithTheDomain(t *testing.T) {
 	for i := range 300 {
 		id := domain.ExecutionID(fmt.Sprintf("ex_%d", i))
 		effect := []gate.Effect{gate.Allow, gate.RequireApproval, gate.Deny}[random.IntN(3)]
-		events := history(random, request(id, "w", domain.AgentActor("ag_1"), effect))
+		events := lifeOf(random, request(id, "w", domain.AgentActor("ag_1"), effect))
 		var list []domain.Event
 		var s execution.State
 		for _, e := range events {
@@ -53,8 +53,8 @@ func TestListsAgreeWithTheDomain(t *testing.T) {
 	}
 }
 
-// history is a random sequence of events such as decisions make them.
-func history(random *rand.Rand, first execution.Requested) []execution.Event {
+// lifeOf is a random sequence of events such as decisions make them.
+func lifeOf(random *rand.Rand, first execution.Requested) []execution.Event {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	first.At = at
 	events := []execution.Event{first}
