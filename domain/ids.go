@@ -22,6 +22,10 @@ type (
 	PromptID      string // "pr_…"
 	ApprovalID    string // "ap_…"
 	PermitID      string // "pm_…", the single-use id inside a permit
+	GrantID       string // a standing grant, "gr_…"
+	DelegationID  string // one member standing in for another, "dg_…"
+	WebhookID     string // a receiver of notifications, "wh_…"
+	DeliveryID    string // one notification on its way to one receiver, "dl_…"
 	Workflow      string // chosen by the caller; "*" stands for all
 	Model         string // chosen by the caller
 	ActionKind    string // such as "payment.initiate"

@@ -27,7 +27,7 @@ func apiRequirement(a *gate.Approval) api.ApprovalRequirement {
 		return api.ApprovalRequirement{}
 	}
 	out := api.ApprovalRequirement{Roles: texts[api.RoleName](a.Roles), Count: a.Count, ExpiresIn: a.ExpiresIn,
-		SeparationOfDuties: a.SeparationOfDuties, Risk: api.ApprovalRequirementRisk(a.Risk)}
+		SeparationOfDuties: a.SeparationOfDuties, Risk: api.Risk(a.Risk)}
 	if a.Escalate != nil {
 		out.Escalate = api.Escalation{After: a.Escalate.After, Roles: texts[api.RoleName](a.Escalate.Roles)}
 	}

@@ -17,14 +17,18 @@ type Open struct {
 	At      time.Time
 }
 
-// Vote is one person's word on the action with this digest.
+// Vote is one person's word on the action with this digest. Roles are those
+// held now: By's own, or, with OnBehalf, the absent member's that were
+// delegated to By and that the absent member still holds.
 type Vote struct {
-	By     domain.Actor
-	Roles  []domain.RoleName // held now
-	Choice Choice
-	Reason string
-	Digest domain.Digest
-	At     time.Time
+	By         domain.Actor
+	OnBehalf   domain.Actor // zero: By votes for itself
+	Delegation domain.DelegationID
+	Roles      []domain.RoleName
+	Choice     Choice
+	Reason     string
+	Digest     domain.Digest
+	At         time.Time
 }
 
 // Withdraw gives up, for the requester or whoever controls executions.
@@ -38,6 +42,10 @@ type Withdraw struct {
 // Expire writes the expiry if it is due.
 type Expire struct{ At time.Time }
 
+// Escalate writes the escalation if it is due.
+type Escalate struct{ At time.Time }
+
+func (Escalate) approvalCommand() {}
 func (Open) approvalCommand()     {}
 func (Vote) approvalCommand()     {}
 func (Withdraw) approvalCommand() {}

@@ -19,6 +19,8 @@ func Decode(name string, data []byte) (Event, error) {
 		return domain.DecodeEvent[Requested](data)
 	case "approval.vote_cast.v1":
 		return domain.DecodeEvent[VoteCast](data)
+	case "approval.escalated.v1":
+		return domain.DecodeEvent[Escalated](data)
 	case "approval.approved.v1":
 		return domain.DecodeEvent[Approved](data)
 	case "approval.denied.v1":

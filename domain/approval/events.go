@@ -45,14 +45,24 @@ type Requested struct {
 	At          time.Time          `json:"at"`
 }
 
-// VoteCast is one person's word.
+// VoteCast is one person's word. With OnBehalf it counts as that member's, who
+// is absent and delegated it to By.
 type VoteCast struct {
-	By     domain.Actor      `json:"by"`
-	Roles  []domain.RoleName `json:"roles"` // held at the time
-	Choice Choice            `json:"choice"`
-	Reason string            `json:"reason,omitempty"`
-	Digest domain.Digest     `json:"digest"` // of the action the person saw
-	At     time.Time         `json:"at"`
+	By         domain.Actor        `json:"by"`
+	OnBehalf   domain.Actor        `json:"on_behalf,omitzero"`
+	Delegation domain.DelegationID `json:"delegation,omitempty"` // under which By stands in for OnBehalf
+	Roles      []domain.RoleName   `json:"roles"`                // held at the time, by whom the vote counts for
+	Choice     Choice              `json:"choice"`
+	Reason     string              `json:"reason,omitempty"`
+	Digest     domain.Digest       `json:"digest"` // of the action the person saw
+	At         time.Time           `json:"at"`
+}
+
+// Escalated says that nobody decided in the time the rule gives its first
+// voters: from here on holders of Roles may decide too.
+type Escalated struct {
+	Roles []domain.RoleName `json:"roles"`
+	At    time.Time         `json:"at"`
 }
 
 // Approved, Denied, Expired and Withdrawn are the outcomes; exactly one comes.
@@ -80,6 +90,7 @@ type Withdrawn struct {
 // EventType answers the stored names. They are durable.
 func (Requested) EventType() string { return "approval.requested.v1" }
 func (VoteCast) EventType() string  { return "approval.vote_cast.v1" }
+func (Escalated) EventType() string { return "approval.escalated.v1" }
 func (Approved) EventType() string  { return "approval.approved.v1" }
 func (Denied) EventType() string    { return "approval.denied.v1" }
 func (Expired) EventType() string   { return "approval.expired.v1" }
@@ -87,6 +98,7 @@ func (Withdrawn) EventType() string { return "approval.withdrawn.v1" }
 
 func (Requested) approvalEvent() {}
 func (VoteCast) approvalEvent()  {}
+func (Escalated) approvalEvent() {}
 func (Approved) approvalEvent()  {}
 func (Denied) approvalEvent()    {}
 func (Expired) approvalEvent()   {}

@@ -27,6 +27,7 @@ type Request struct {
 	Approval  domain.ApprovalID
 	By        domain.Actor
 	Roles     []domain.RoleName
+	Involved  []domain.Actor
 	At        time.Time
 }
 
@@ -38,13 +39,17 @@ type RequestAction struct {
 	Permit   Permit
 	Approval domain.ApprovalID
 	By       domain.Actor
+	Roles    []domain.RoleName
+	Involved []domain.Actor
 	At       time.Time
 }
 
-// Authorize and DenyAction bring the outcome of an approval.
+// Authorize and DenyAction bring the outcome of an approval. With Grant, a
+// standing grant was used and nobody was asked.
 type Authorize struct {
 	Action   domain.ActionID
 	Approval domain.ApprovalID
+	Grant    domain.GrantID
 	Permit   Permit
 	At       time.Time
 }
@@ -66,6 +71,7 @@ type Start struct {
 	Digest   domain.Digest
 	Decision gate.Decision
 	By       domain.Actor
+	Roles    []domain.RoleName
 	At       time.Time
 }
 
@@ -117,6 +123,28 @@ type Cancel struct {
 	At      time.Time
 }
 
+// ResolvePrompt closes an open prompt for somebody who controls executions.
+// Who may is checked above.
+type ResolvePrompt struct {
+	Prompt     domain.PromptID
+	Usage      *Usage
+	CostMicros *domain.Micros
+	Reason     string
+	By         domain.Actor
+	At         time.Time
+}
+
+// Resolve ends a started execution, and closes its open prompts as given back,
+// for somebody who controls executions. Who may is checked above.
+type Resolve struct {
+	Outcome Outcome
+	Reason  string
+	By      domain.Actor
+	At      time.Time
+}
+
+func (ResolvePrompt) executionCommand()    {}
+func (Resolve) executionCommand()          {}
 func (Request) executionCommand()          {}
 func (RequestAction) executionCommand()    {}
 func (Authorize) executionCommand()        {}

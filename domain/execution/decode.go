@@ -37,6 +37,10 @@ func Decode(name string, data []byte) (Event, error) {
 		return domain.DecodeEvent[Failed](data)
 	case "execution.cancelled.v1":
 		return domain.DecodeEvent[Cancelled](data)
+	case "execution.prompt_resolved.v1":
+		return domain.DecodeEvent[PromptResolved](data)
+	case "execution.resolved.v1":
+		return domain.DecodeEvent[Resolved](data)
 	}
 	return nil, fmt.Errorf("%w: %q", ErrUnknownEvent, name)
 }

@@ -50,7 +50,8 @@ type Requested struct {
 	Permit    *Permit            `json:"permit,omitempty"`
 	Approval  domain.ApprovalID  `json:"approval,omitempty"`
 	By        domain.Actor       `json:"by"`
-	Roles     []domain.RoleName  `json:"roles,omitempty"` // held by By at the time
+	Roles     []domain.RoleName  `json:"roles,omitempty"`    // held by By at the time
+	Involved  []domain.Actor     `json:"involved,omitempty"` // who made By and its credential: shut out by separation of duties
 	At        time.Time          `json:"at"`
 }
 
@@ -61,13 +62,17 @@ type ActionRequested struct {
 	Decision gate.Decision     `json:"decision"`
 	Permit   *Permit           `json:"permit,omitempty"`
 	Approval domain.ApprovalID `json:"approval,omitempty"`
+	Roles    []domain.RoleName `json:"roles,omitempty"` // held by the requester at the time
+	Involved []domain.Actor    `json:"involved,omitempty"`
 	At       time.Time         `json:"at"`
 }
 
-// ActionAuthorized follows an approval: the action may start.
+// ActionAuthorized follows an approval, or a use of a standing grant in its
+// place: the action may start.
 type ActionAuthorized struct {
 	Action   domain.ActionID   `json:"action"`
 	Approval domain.ApprovalID `json:"approval"`
+	Grant    domain.GrantID    `json:"grant,omitempty"` // the approval was not needed then
 	Permit   Permit            `json:"permit"`
 	At       time.Time         `json:"at"`
 }
@@ -83,10 +88,11 @@ type ActionDenied struct {
 // ActionStarted consumes the action's permit. Decision is what the policies
 // said at that moment.
 type ActionStarted struct {
-	Action   domain.ActionID `json:"action"`
-	Permit   domain.PermitID `json:"permit"`
-	Decision gate.Decision   `json:"decision"`
-	At       time.Time       `json:"at"`
+	Action   domain.ActionID   `json:"action"`
+	Permit   domain.PermitID   `json:"permit"`
+	Decision gate.Decision     `json:"decision"`
+	Roles    []domain.RoleName `json:"roles,omitempty"` // held by the requester at the time
+	At       time.Time         `json:"at"`
 }
 
 // PromptRecorded says that a prompt is about to be sent. Its text is one or
@@ -154,6 +160,37 @@ type Cancelled struct {
 	At     time.Time    `json:"at"`
 }
 
+// PromptResolved closes a prompt whose outcome nobody recorded: a human says
+// what is known of it. With Usage, that is settled; else the reservation is
+// given back.
+type PromptResolved struct {
+	Prompt     domain.PromptID `json:"prompt"`
+	Usage      *Usage          `json:"usage,omitempty"`
+	CostMicros *domain.Micros  `json:"cost_micros,omitempty"`
+	Reason     string          `json:"reason"`
+	By         domain.Actor    `json:"by"`
+	At         time.Time       `json:"at"`
+}
+
+// Resolved ends an execution whose outcome nobody recorded: a human says what
+// is known of it. Outcome is completed, failed, or unknown.
+type Resolved struct {
+	Outcome Outcome      `json:"outcome"`
+	Reason  string       `json:"reason"`
+	By      domain.Actor `json:"by"`
+	At      time.Time    `json:"at"`
+}
+
+// Outcome is what a human found out about an execution.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeCompleted Outcome = "completed"
+	OutcomeFailed    Outcome = "failed"
+	OutcomeUnknown   Outcome = "unknown"
+)
+
 // EventType answers the stored names. They are durable.
 func (Requested) EventType() string          { return "execution.requested.v1" }
 func (ActionRequested) EventType() string    { return "execution.action_requested.v1" }
@@ -166,6 +203,8 @@ func (PromptFailed) EventType() string       { return "execution.prompt_failed.v
 func (Completed) EventType() string          { return "execution.completed.v1" }
 func (Failed) EventType() string             { return "execution.failed.v1" }
 func (Cancelled) EventType() string          { return "execution.cancelled.v1" }
+func (PromptResolved) EventType() string     { return "execution.prompt_resolved.v1" }
+func (Resolved) EventType() string           { return "execution.resolved.v1" }
 
 func (Requested) executionEvent()          {}
 func (ActionRequested) executionEvent()    {}
@@ -178,3 +217,5 @@ func (PromptFailed) executionEvent()       {}
 func (Completed) executionEvent()          {}
 func (Failed) executionEvent()             {}
 func (Cancelled) executionEvent()          {}
+func (PromptResolved) executionEvent()     {}
+func (Resolved) executionEvent()           {}

@@ -19,7 +19,7 @@ import (
 // never requested.
 type Status string
 
-// The statuses. Denied, completed, failed and cancelled are final.
+// The statuses. Denied, completed, failed, cancelled and resolved are final.
 const (
 	StatusAuthorized Status = "authorized"
 	StatusAwaiting   Status = "awaiting_approval"
@@ -28,12 +28,13 @@ const (
 	StatusCompleted  Status = "completed"
 	StatusFailed     Status = "failed"
 	StatusCancelled  Status = "cancelled"
+	StatusResolved   Status = "resolved" // a human ended it; see Outcome
 )
 
 // Ended reports whether nothing can follow but what is still owed: the
 // outcomes of prompts that were sent.
 func (s Status) Ended() bool {
-	return s == StatusDenied || s == StatusCompleted || s == StatusFailed || s == StatusCancelled
+	return s == StatusDenied || s == StatusCompleted || s == StatusFailed || s == StatusCancelled || s == StatusResolved
 }
 
 // Act is an action and where it stands: authorized, awaiting_approval, denied,
@@ -49,6 +50,9 @@ type Act struct {
 	Decision gate.Decision     `json:"decision"` // when it was requested, then when it started
 	Permit   *Permit           `json:"permit,omitempty"`
 	Approval domain.ApprovalID `json:"approval,omitempty"`
+	Grant    domain.GrantID    `json:"grant,omitempty"` // used in the approval's place
+	Roles    []domain.RoleName `json:"roles,omitempty"` // held by the requester when asked
+	Involved []domain.Actor    `json:"involved,omitempty"`
 	At       time.Time         `json:"at"` // when it was requested
 }
 
@@ -60,6 +64,7 @@ const (
 	PromptOpen      PromptStatus = "open"
 	PromptCompleted PromptStatus = "completed"
 	PromptFailure   PromptStatus = "failed"
+	PromptSettled   PromptStatus = "resolved" // by a human
 )
 
 // Prompt is a prompt that was recorded. Recorded is kept while it is open.
@@ -86,6 +91,7 @@ type State struct {
 	Prompts   domain.Map[domain.PromptID, Prompt] `json:"prompts"`
 	Open      int                                 `json:"open,omitempty"` // prompts without an outcome
 	EndedAt   time.Time                           `json:"ended_at,omitzero"`
+	Outcome   Outcome                             `json:"outcome,omitempty"` // what a human found out, if resolved
 }
 
 var _ domain.State[State, Command, Event] = State{}

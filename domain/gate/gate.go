@@ -69,8 +69,15 @@ type Decision struct {
 	Reason   string          `json:"reason"`
 	Approval *Approval       `json:"approval,omitempty"` // with require_approval
 	Author   domain.Actor    `json:"author,omitzero"`    // who wrote the deciding version
+	Of       []PolicyRef     `json:"of,omitempty"`       // every policy version that was asked, so that the decision can be made again
 	Errors   []RuleError     `json:"errors,omitempty"`   // conditions that could not be evaluated
 	Shadow   []Shadowed      `json:"shadow,omitempty"`   // what shadow policies would have said
+}
+
+// PolicyRef names one version of a policy.
+type PolicyRef struct {
+	Policy  domain.PolicyID `json:"policy"`
+	Version int             `json:"version"`
 }
 
 // RuleError says that a condition errored; it counted as matched for deny and

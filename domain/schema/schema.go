@@ -17,8 +17,10 @@ import (
 	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/budget"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/journal"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 )
 
@@ -47,6 +49,10 @@ func Decode(name string, data []byte) (domain.Event, error) {
 		return joined(execution.ErrUnknownEvent, execution.Decode, name, data)
 	case "approval":
 		return joined(approval.ErrUnknownEvent, approval.Decode, name, data)
+	case "grant":
+		return joined(grant.ErrUnknownEvent, grant.Decode, name, data)
+	case "webhook":
+		return joined(webhook.ErrUnknownEvent, webhook.Decode, name, data)
 	}
 	if class, ok := Kind(name); ok && class != Fact {
 		return nil, fmt.Errorf("%w: %q", ErrNotFact, name)

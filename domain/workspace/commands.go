@@ -133,6 +133,28 @@ type RevokeToken struct {
 	At    time.Time
 }
 
+// Delegate lets To vote on approvals for By, a member, who will be absent.
+type Delegate struct {
+	Delegation domain.DelegationID
+	To         domain.MemberID
+	Roles      []domain.RoleName // none: all that By holds
+	Start      time.Time         // zero: now
+	Until      time.Time
+	Reason     string
+	By         domain.Actor
+	At         time.Time
+}
+
+// EndDelegation ends a delegation: for either of the two, or whoever may write
+// roles.
+type EndDelegation struct {
+	Delegation domain.DelegationID
+	By         domain.Actor
+	At         time.Time
+}
+
+func (Delegate) workspaceCommand()         {}
+func (EndDelegation) workspaceCommand()    {}
 func (Create) workspaceCommand()           {}
 func (Suspend) workspaceCommand()          {}
 func (Resume) workspaceCommand()           {}

@@ -40,6 +40,10 @@ func Decode(name string, data []byte) (Event, error) {
 		return domain.DecodeEvent[TokenIssued](data)
 	case "workspace.token_revoked.v1":
 		return domain.DecodeEvent[TokenRevoked](data)
+	case "workspace.delegated.v1":
+		return domain.DecodeEvent[Delegated](data)
+	case "workspace.delegation_ended.v1":
+		return domain.DecodeEvent[DelegationEnded](data)
 	}
 	return nil, fmt.Errorf("%q: %w", name, ErrUnknownEvent)
 }

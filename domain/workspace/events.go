@@ -113,6 +113,26 @@ type TokenRevoked struct {
 	By    domain.Actor        `json:"by"`
 }
 
+// Delegated lets one member vote on approvals for another, who is absent, from
+// Start until Until, with those of Roles that the absent one holds at the time.
+type Delegated struct {
+	Delegation domain.DelegationID `json:"delegation"`
+	From       domain.MemberID     `json:"from"` // the absent member
+	To         domain.MemberID     `json:"to"`
+	Roles      []domain.RoleName   `json:"roles"`
+	Start      time.Time           `json:"start"`
+	Until      time.Time           `json:"until"`
+	Reason     string              `json:"reason,omitempty"`
+	At         time.Time           `json:"at"`
+}
+
+// DelegationEnded ends a delegation before its time.
+type DelegationEnded struct {
+	Delegation domain.DelegationID `json:"delegation"`
+	By         domain.Actor        `json:"by"`
+	At         time.Time           `json:"at"`
+}
+
 // EventType answers the stored names. They are durable.
 func (Created) EventType() string         { return "workspace.created.v1" }
 func (Suspended) EventType() string       { return "workspace.suspended.v1" }
@@ -127,6 +147,8 @@ func (AgentRegistered) EventType() string { return "workspace.agent_registered.v
 func (AgentRemoved) EventType() string    { return "workspace.agent_removed.v1" }
 func (TokenIssued) EventType() string     { return "workspace.token_issued.v1" }
 func (TokenRevoked) EventType() string    { return "workspace.token_revoked.v1" }
+func (Delegated) EventType() string       { return "workspace.delegated.v1" }
+func (DelegationEnded) EventType() string { return "workspace.delegation_ended.v1" }
 
 func (Created) workspaceEvent()         {}
 func (Suspended) workspaceEvent()       {}
@@ -141,3 +163,5 @@ func (AgentRegistered) workspaceEvent() {}
 func (AgentRemoved) workspaceEvent()    {}
 func (TokenIssued) workspaceEvent()     {}
 func (TokenRevoked) workspaceEvent()    {}
+func (Delegated) workspaceEvent()       {}
+func (DelegationEnded) workspaceEvent() {}

@@ -72,30 +72,6 @@ func (e ApprovalDecisionDecision) Valid() bool {
 	}
 }
 
-// Defines values for ApprovalRequirementRisk.
-const (
-	ApprovalRequirementRiskCritical ApprovalRequirementRisk = "critical"
-	ApprovalRequirementRiskHigh     ApprovalRequirementRisk = "high"
-	ApprovalRequirementRiskLow      ApprovalRequirementRisk = "low"
-	ApprovalRequirementRiskMedium   ApprovalRequirementRisk = "medium"
-)
-
-// Valid indicates whether the value is a known member of the ApprovalRequirementRisk enum.
-func (e ApprovalRequirementRisk) Valid() bool {
-	switch e {
-	case ApprovalRequirementRiskCritical:
-		return true
-	case ApprovalRequirementRiskHigh:
-		return true
-	case ApprovalRequirementRiskLow:
-		return true
-	case ApprovalRequirementRiskMedium:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ApprovalStatus.
 const (
 	ApprovalStatusApproved  ApprovalStatus = "approved"
@@ -156,6 +132,54 @@ func (e CompletionRecordedStatus) Valid() bool {
 	}
 }
 
+// Defines values for DeliveryStatus.
+const (
+	DeliveryStatusAbandoned DeliveryStatus = "abandoned"
+	DeliveryStatusDelivered DeliveryStatus = "delivered"
+	DeliveryStatusWaiting   DeliveryStatus = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryStatus enum.
+func (e DeliveryStatus) Valid() bool {
+	switch e {
+	case DeliveryStatusAbandoned:
+		return true
+	case DeliveryStatusDelivered:
+		return true
+	case DeliveryStatusWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DeliveryAttemptFailure.
+const (
+	DeliveryAttemptFailureAddress DeliveryAttemptFailure = "address"
+	DeliveryAttemptFailureConnect DeliveryAttemptFailure = "connect"
+	DeliveryAttemptFailureStatus  DeliveryAttemptFailure = "status"
+	DeliveryAttemptFailureTLS     DeliveryAttemptFailure = "tls"
+	DeliveryAttemptFailureTimeout DeliveryAttemptFailure = "timeout"
+)
+
+// Valid indicates whether the value is a known member of the DeliveryAttemptFailure enum.
+func (e DeliveryAttemptFailure) Valid() bool {
+	switch e {
+	case DeliveryAttemptFailureAddress:
+		return true
+	case DeliveryAttemptFailureConnect:
+		return true
+	case DeliveryAttemptFailureStatus:
+		return true
+	case DeliveryAttemptFailureTLS:
+		return true
+	case DeliveryAttemptFailureTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Effect.
 const (
 	EffectAllow           Effect = "allow"
@@ -185,6 +209,7 @@ const (
 	ExecutionStatusCompleted        ExecutionStatus = "completed"
 	ExecutionStatusDenied           ExecutionStatus = "denied"
 	ExecutionStatusFailed           ExecutionStatus = "failed"
+	ExecutionStatusResolved         ExecutionStatus = "resolved"
 	ExecutionStatusStarted          ExecutionStatus = "started"
 )
 
@@ -203,7 +228,33 @@ func (e ExecutionStatus) Valid() bool {
 		return true
 	case ExecutionStatusFailed:
 		return true
+	case ExecutionStatusResolved:
+		return true
 	case ExecutionStatusStarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GrantStatus.
+const (
+	GrantStatusActive  GrantStatus = "active"
+	GrantStatusEnded   GrantStatus = "ended"
+	GrantStatusRevoked GrantStatus = "revoked"
+	GrantStatusUsedUp  GrantStatus = "used_up"
+)
+
+// Valid indicates whether the value is a known member of the GrantStatus enum.
+func (e GrantStatus) Valid() bool {
+	switch e {
+	case GrantStatusActive:
+		return true
+	case GrantStatusEnded:
+		return true
+	case GrantStatusRevoked:
+		return true
+	case GrantStatusUsedUp:
 		return true
 	default:
 		return false
@@ -311,6 +362,7 @@ const (
 	PromptStatusCompleted PromptStatus = "completed"
 	PromptStatusFailed    PromptStatus = "failed"
 	PromptStatusOpen      PromptStatus = "open"
+	PromptStatusResolved  PromptStatus = "resolved"
 )
 
 // Valid indicates whether the value is a known member of the PromptStatus enum.
@@ -321,6 +373,8 @@ func (e PromptStatus) Valid() bool {
 	case PromptStatusFailed:
 		return true
 	case PromptStatusOpen:
+		return true
+	case PromptStatusResolved:
 		return true
 	default:
 		return false
@@ -336,6 +390,66 @@ const (
 func (e PromptFailedStatus) Valid() bool {
 	switch e {
 	case PromptFailedStatusFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PromptResolvedStatus.
+const (
+	PromptResolvedStatusResolved PromptResolvedStatus = "resolved"
+)
+
+// Valid indicates whether the value is a known member of the PromptResolvedStatus enum.
+func (e PromptResolvedStatus) Valid() bool {
+	switch e {
+	case PromptResolvedStatusResolved:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ResolvedOutcome.
+const (
+	ResolvedOutcomeCompleted ResolvedOutcome = "completed"
+	ResolvedOutcomeFailed    ResolvedOutcome = "failed"
+	ResolvedOutcomeUnknown   ResolvedOutcome = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ResolvedOutcome enum.
+func (e ResolvedOutcome) Valid() bool {
+	switch e {
+	case ResolvedOutcomeCompleted:
+		return true
+	case ResolvedOutcomeFailed:
+		return true
+	case ResolvedOutcomeUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Risk.
+const (
+	RiskCritical Risk = "critical"
+	RiskHigh     Risk = "high"
+	RiskLow      Risk = "low"
+	RiskMedium   Risk = "medium"
+)
+
+// Valid indicates whether the value is a known member of the Risk enum.
+func (e Risk) Valid() bool {
+	switch e {
+	case RiskCritical:
+		return true
+	case RiskHigh:
+		return true
+	case RiskLow:
+		return true
+	case RiskMedium:
 		return true
 	default:
 		return false
@@ -396,6 +510,39 @@ func (e VoteDecision) Valid() bool {
 	case VoteDecisionApprove:
 		return true
 	case VoteDecisionDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookType.
+const (
+	WebhookTypeWebhookApprovalApproved  WebhookType = "approval.approved"
+	WebhookTypeWebhookApprovalDenied    WebhookType = "approval.denied"
+	WebhookTypeWebhookApprovalEscalated WebhookType = "approval.escalated"
+	WebhookTypeWebhookApprovalExpired   WebhookType = "approval.expired"
+	WebhookTypeWebhookApprovalRequested WebhookType = "approval.requested"
+	WebhookTypeWebhookApprovalWithdrawn WebhookType = "approval.withdrawn"
+	WebhookTypeWebhookBudgetAlerted     WebhookType = "budget.alerted"
+)
+
+// Valid indicates whether the value is a known member of the WebhookType enum.
+func (e WebhookType) Valid() bool {
+	switch e {
+	case WebhookTypeWebhookApprovalApproved:
+		return true
+	case WebhookTypeWebhookApprovalDenied:
+		return true
+	case WebhookTypeWebhookApprovalEscalated:
+		return true
+	case WebhookTypeWebhookApprovalExpired:
+		return true
+	case WebhookTypeWebhookApprovalRequested:
+		return true
+	case WebhookTypeWebhookApprovalWithdrawn:
+		return true
+	case WebhookTypeWebhookBudgetAlerted:
 		return true
 	default:
 		return false
@@ -465,6 +612,15 @@ func (e WorkspaceCreatedStatus) Valid() bool {
 	}
 }
 
+// Access Who may do what, through which role.
+type Access struct {
+	// At RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	At     Time    `json:"at"`
+	Rights []Right `json:"rights"`
+}
+
 // Action defines model for Action.
 type Action struct {
 	// ApprovalID An id this service gave.
@@ -475,6 +631,9 @@ type Action struct {
 	//
 	// Example: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
 	Digest Digest `json:"digest"`
+
+	// GrantID An id this service gave.
+	GrantID ID `json:"grant_id,omitempty,omitzero"`
 
 	// ID An id this service gave.
 	ID ID `json:"id"`
@@ -618,6 +777,14 @@ type Approval struct {
 	// Example: 2026-11-02T09:30:00Z
 	DecidedAt Time `json:"decided_at,omitempty,omitzero"`
 
+	// Escalated The escalation's roles may decide too.
+	Escalated bool `json:"escalated,omitempty,omitzero"`
+
+	// EscalatesAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	EscalatesAt Time `json:"escalates_at,omitempty,omitzero"`
+
 	// Excluded Who may not decide beside the requester.
 	Excluded []Actor `json:"excluded,omitempty,omitzero"`
 
@@ -644,10 +811,13 @@ type Approval struct {
 	// Example: agent:ag_7c1k
 	Requester   Actor               `json:"requester"`
 	Requirement ApprovalRequirement `json:"requirement"`
-	Rule        string              `json:"rule,omitempty,omitzero"`
-	Status      ApprovalStatus      `json:"status"`
-	Version     int                 `json:"version,omitempty,omitzero"`
-	Votes       []Vote              `json:"votes"`
+
+	// Roles Whoever holds one of these may decide now.
+	Roles   []RoleName     `json:"roles,omitempty,omitzero"`
+	Rule    string         `json:"rule,omitempty,omitzero"`
+	Status  ApprovalStatus `json:"status"`
+	Version int            `json:"version,omitempty,omitzero"`
+	Votes   []Vote         `json:"votes"`
 
 	// Workflow An identifier chosen by the caller. It is metadata, stored in clear.
 	//
@@ -662,6 +832,9 @@ type ApprovalDecision struct {
 	// Example: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
 	ActionDigest Digest                   `json:"action_digest"`
 	Decision     ApprovalDecisionDecision `json:"decision"`
+
+	// OnBehalfOf An absent member who delegated this to the caller; the vote counts as that member's.
+	OnBehalfOf string `json:"on_behalf_of,omitempty,omitzero"`
 
 	// Reason Example: checked against purchase order 88
 	Reason string `json:"reason"`
@@ -687,16 +860,13 @@ type ApprovalRequirement struct {
 	// ExpiresIn A length of time, such as 90m or 24h.
 	//
 	// Example: 24h
-	ExpiresIn Duration                `json:"expires_in,omitempty,omitzero"`
-	Risk      ApprovalRequirementRisk `json:"risk,omitempty,omitzero"`
+	ExpiresIn Duration `json:"expires_in,omitempty,omitzero"`
+	Risk      Risk     `json:"risk,omitempty,omitzero"`
 
 	// Roles Example: ["operations_supervisor"]
 	Roles              Roles `json:"roles"`
 	SeparationOfDuties bool  `json:"separation_of_duties,omitempty,omitzero"`
 }
-
-// ApprovalRequirementRisk defines model for ApprovalRequirement.Risk.
-type ApprovalRequirementRisk string
 
 // ApprovalStatus defines model for ApprovalStatus.
 type ApprovalStatus string
@@ -760,9 +930,18 @@ type BudgetUsage struct {
 	// Example: invoices
 	Budget Name `json:"budget"`
 
+	// By Who used it for which model, the largest cost first, at most 200.
+	By []Share `json:"by,omitempty,omitzero"`
+
+	// Late Settlements of this window after their reservation expired.
+	Late int `json:"late,omitempty,omitzero"`
+
 	// Lines One for each amount that is counted, limited or not.
-	Lines   []UsageLine `json:"lines"`
-	Version int         `json:"version"`
+	Lines []UsageLine `json:"lines"`
+
+	// Overruns Settlements of this window above their reservation.
+	Overruns int `json:"overruns,omitempty,omitzero"`
+	Version  int `json:"version"`
 
 	// WindowEnd RFC 3339 in UTC.
 	//
@@ -773,6 +952,9 @@ type BudgetUsage struct {
 	//
 	// Example: 2026-11-02T09:30:00Z
 	WindowStart Time `json:"window_start,omitempty,omitzero"`
+
+	// Windows The windows before, the newest first, at most 62.
+	Windows []PastWindow `json:"windows,omitempty,omitzero"`
 }
 
 // CompletionInput defines model for CompletionInput.
@@ -829,6 +1011,114 @@ type Decision struct {
 
 	// Version 0 for a built-in gate.
 	Version int `json:"version"`
+}
+
+// Delegation defines model for Delegation.
+type Delegation struct {
+	// From An id this service gave.
+	From ID `json:"from"`
+
+	// ID An id this service gave.
+	ID     ID         `json:"id"`
+	Reason string     `json:"reason,omitempty,omitzero"`
+	Roles  []RoleName `json:"roles"`
+
+	// Start RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Start Time `json:"start"`
+
+	// To An id this service gave.
+	To ID `json:"to"`
+
+	// Until RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Until Time `json:"until"`
+}
+
+// DelegationInput defines model for DelegationInput.
+type DelegationInput struct {
+	// Reason Why. Stored as metadata; put no personal data here.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Roles Example: ["operations_supervisor"]
+	Roles Roles `json:"roles,omitempty,omitzero"`
+
+	// Start RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Start Time `json:"start,omitempty,omitzero"`
+
+	// To An id this service gave.
+	To ID `json:"to"`
+
+	// Until RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Until Time `json:"until"`
+}
+
+// DelegationList defines model for DelegationList.
+type DelegationList struct {
+	Items []Delegation `json:"items"`
+}
+
+// Delivery defines model for Delivery.
+type Delivery struct {
+	// About The approval's or budget's id.
+	About string `json:"about"`
+
+	// Attempts The newest last.
+	Attempts []DeliveryAttempt `json:"attempts"`
+
+	// HappenedAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	HappenedAt Time `json:"happened_at"`
+
+	// ID An id this service gave.
+	ID ID `json:"id"`
+
+	// NextAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	NextAt Time           `json:"next_at,omitempty,omitzero"`
+	Status DeliveryStatus `json:"status"`
+
+	// Type A type of notification, or webhook.test.
+	Type string `json:"type"`
+}
+
+// DeliveryStatus defines model for Delivery.Status.
+type DeliveryStatus string
+
+// DeliveryAttempt defines model for DeliveryAttempt.
+type DeliveryAttempt struct {
+	// At RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	At      Time                   `json:"at"`
+	Attempt int                    `json:"attempt"`
+	Failure DeliveryAttemptFailure `json:"failure,omitempty,omitzero"`
+	Millis  int64                  `json:"millis"`
+
+	// Status The HTTP status answered.
+	Status int `json:"status,omitempty,omitzero"`
+}
+
+// DeliveryAttemptFailure defines model for DeliveryAttempt.Failure.
+type DeliveryAttemptFailure string
+
+// DeliveryList defines model for DeliveryList.
+type DeliveryList struct {
+	Items []Delivery `json:"items"`
+}
+
+// DeliveryReference defines model for DeliveryReference.
+type DeliveryReference struct {
+	// Delivery An id this service gave.
+	Delivery ID `json:"delivery"`
 }
 
 // Digest Unpadded base64url SHA-256.
@@ -952,7 +1242,8 @@ type Execution struct {
 	History []HistoryEntry `json:"history"`
 
 	// ID An id this service gave.
-	ID ID `json:"id"`
+	ID      ID              `json:"id"`
+	Outcome ResolvedOutcome `json:"outcome,omitempty,omitzero"`
 
 	// Permit A signed permit for one start of exactly this action, typ claw-permit+jwt.
 	//
@@ -971,6 +1262,9 @@ type Execution struct {
 	// Example: agent:ag_7c1k
 	Requester Actor           `json:"requester"`
 	Status    ExecutionStatus `json:"status"`
+
+	// Unresolved Something may have happened whose outcome is not recorded.
+	Unresolved bool `json:"unresolved,omitempty,omitzero"`
 
 	// Workflow An identifier chosen by the caller. It is metadata, stored in clear.
 	//
@@ -1067,6 +1361,9 @@ type ExecutionSummary struct {
 	Requester Actor           `json:"requester"`
 	Status    ExecutionStatus `json:"status"`
 
+	// Unresolved Something may have happened whose outcome is not recorded.
+	Unresolved bool `json:"unresolved,omitempty,omitzero"`
+
 	// Workflow An identifier chosen by the caller. It is metadata, stored in clear.
 	//
 	// Example: invoices
@@ -1096,6 +1393,106 @@ type FurtherActionInput struct {
 
 	// Context Any JSON object.
 	Context FreeObject `json:"context,omitempty,omitzero"`
+}
+
+// Grant defines model for Grant.
+type Grant struct {
+	Agents []ID `json:"agents"`
+
+	// GivenAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	GivenAt Time `json:"given_at"`
+
+	// GivenBy Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	GivenBy Actor `json:"given_by"`
+
+	// ID An id this service gave.
+	ID      ID           `json:"id"`
+	Kinds   []ActionKind `json:"kinds"`
+	MaxUses int          `json:"max_uses"`
+	Reason  string       `json:"reason,omitempty,omitzero"`
+
+	// RevokedAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	RevokedAt Time `json:"revoked_at,omitempty,omitzero"`
+
+	// Roles Those the giver held.
+	Roles  []RoleName  `json:"roles,omitempty,omitzero"`
+	Status GrantStatus `json:"status"`
+
+	// Until RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Until Time `json:"until"`
+	Used  int  `json:"used"`
+
+	// Uses The newest 100, in the answer about one grant.
+	Uses      []GrantUse `json:"uses,omitempty,omitzero"`
+	When      string     `json:"when,omitempty,omitzero"`
+	Workflows []Workflow `json:"workflows"`
+}
+
+// GrantStatus defines model for Grant.Status.
+type GrantStatus string
+
+// GrantInput defines model for GrantInput.
+type GrantInput struct {
+	Agents []ID `json:"agents,omitempty,omitzero"`
+
+	// Kinds Example: ["communication.send"]
+	Kinds []ActionKind `json:"kinds"`
+
+	// MaxUses Example: 20
+	MaxUses int    `json:"max_uses"`
+	Reason  string `json:"reason"`
+
+	// Until RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Until Time `json:"until"`
+
+	// When A CEL condition as in policies; without one the grant covers all actions of these kinds.
+	When      string     `json:"when,omitempty,omitzero"`
+	Workflows []Workflow `json:"workflows,omitempty,omitzero"`
+}
+
+// GrantList defines model for GrantList.
+type GrantList struct {
+	Items []Grant `json:"items"`
+}
+
+// GrantUse defines model for GrantUse.
+type GrantUse struct {
+	// ActionDigest Unpadded base64url SHA-256.
+	//
+	// Example: 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU
+	ActionDigest Digest `json:"action_digest"`
+
+	// ActionID An id this service gave.
+	ActionID ID `json:"action_id"`
+
+	// At RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	At Time `json:"at"`
+
+	// Execution An id this service gave.
+	Execution ID `json:"execution"`
+
+	// Kind A kind of action.
+	//
+	// Example: payment.initiate
+	Kind ActionKind `json:"kind"`
+
+	// Requester Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Requester Actor `json:"requester,omitempty,omitzero"`
+	Use       int   `json:"use"`
 }
 
 // Health defines model for Health.
@@ -1349,6 +1746,24 @@ type OwnerInput struct {
 // Example: {"amount":"250.00","currency":"EUR","iban":"DE02120300000000202051"}
 type Params = json.RawMessage
 
+// PastWindow defines model for PastWindow.
+type PastWindow struct {
+	Calls      int64 `json:"calls"`
+	CostMicros int64 `json:"cost_micros"`
+
+	// End RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	End          Time  `json:"end,omitempty,omitzero"`
+	OutputTokens int64 `json:"output_tokens"`
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// Start RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Start Time `json:"start"`
+}
+
 // Permission defines model for Permission.
 type Permission struct {
 	// Description Example: Approve or deny actions, where the approval's roles allow it.
@@ -1362,6 +1777,9 @@ type Permission struct {
 type PermissionList struct {
 	Items []Permission `json:"items"`
 }
+
+// PermissionName Example: approval.decide
+type PermissionName = string
 
 // Permit A signed permit for one start of exactly this action, typ claw-permit+jwt.
 //
@@ -1595,6 +2013,25 @@ type PromptRecorded struct {
 	Reservation Reservation `json:"reservation"`
 }
 
+// PromptResolution defines model for PromptResolution.
+type PromptResolution struct {
+	CostMicros *int64 `json:"cost_micros,omitempty"`
+
+	// Reason How it is known. Stored as metadata; put no personal data here.
+	Reason string `json:"reason"`
+	Usage  Usage  `json:"usage,omitempty,omitzero"`
+}
+
+// PromptResolved defines model for PromptResolved.
+type PromptResolved struct {
+	// PromptID An id this service gave.
+	PromptID ID                   `json:"prompt_id"`
+	Status   PromptResolvedStatus `json:"status"`
+}
+
+// PromptResolvedStatus defines model for PromptResolved.Status.
+type PromptResolvedStatus string
+
 // Reason defines model for Reason.
 type Reason struct {
 	// Reason Why. Stored as metadata; put no personal data here.
@@ -1648,6 +2085,46 @@ type Reservation struct {
 	// PromptTokens Example: 1200
 	PromptTokens Tokens `json:"prompt_tokens"`
 }
+
+// Resolution defines model for Resolution.
+type Resolution struct {
+	Outcome ResolvedOutcome `json:"outcome"`
+
+	// Reason How it is known. Stored as metadata; put no personal data here.
+	Reason string `json:"reason"`
+}
+
+// ResolvedOutcome defines model for ResolvedOutcome.
+type ResolvedOutcome string
+
+// Right defines model for Right.
+type Right struct {
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor Actor `json:"actor"`
+
+	// GrantedBy Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	GrantedBy Actor `json:"granted_by,omitempty,omitzero"`
+
+	// Permission Example: approval.decide
+	Permission PermissionName `json:"permission"`
+
+	// Role A built-in role or one of the workspace's own.
+	//
+	// Example: operations_supervisor
+	Role RoleName `json:"role"`
+
+	// Until RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Until Time `json:"until,omitempty,omitzero"`
+}
+
+// Risk defines model for Risk.
+type Risk string
 
 // Role defines model for Role.
 type Role struct {
@@ -1747,6 +2224,23 @@ type Shadowed struct {
 	Version int    `json:"version"`
 }
 
+// Share defines model for Share.
+type Share struct {
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor      Actor `json:"actor,omitempty,omitzero"`
+	Calls      int64 `json:"calls"`
+	CostMicros int64 `json:"cost_micros"`
+
+	// Model An identifier chosen by the caller. It is metadata, stored in clear.
+	//
+	// Example: invoices
+	Model        Name  `json:"model"`
+	OutputTokens int64 `json:"output_tokens"`
+	PromptTokens int64 `json:"prompt_tokens"`
+}
+
 // StartInput defines model for StartInput.
 type StartInput struct {
 	Action ActionInput `json:"action"`
@@ -1810,6 +2304,9 @@ type Usage struct {
 type UsageLine struct {
 	Amount UsageLineAmount `json:"amount"`
 
+	// Forecast What will have been used at the end of the window, if it goes on as so far.
+	Forecast *int64 `json:"forecast,omitempty"`
+
 	// Free What can still be reserved.
 	Free  *int64 `json:"free,omitempty"`
 	Limit *int64 `json:"limit,omitempty"`
@@ -1836,7 +2333,12 @@ type Vote struct {
 	// Example: agent:ag_7c1k
 	By       Actor        `json:"by"`
 	Decision VoteDecision `json:"decision"`
-	Reason   string       `json:"reason,omitempty,omitzero"`
+
+	// OnBehalfOf Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	OnBehalfOf Actor  `json:"on_behalf_of,omitempty,omitzero"`
+	Reason     string `json:"reason,omitempty,omitzero"`
 
 	// Roles Example: ["operations_supervisor"]
 	Roles Roles `json:"roles,omitempty,omitzero"`
@@ -1844,6 +2346,80 @@ type Vote struct {
 
 // VoteDecision defines model for Vote.Decision.
 type VoteDecision string
+
+// Webhook defines model for Webhook.
+type Webhook struct {
+	Description string `json:"description,omitempty,omitzero"`
+	Disabled    bool   `json:"disabled"`
+
+	// FailingSince RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	FailingSince Time `json:"failing_since,omitempty,omitzero"`
+
+	// ID An id this service gave.
+	ID ID `json:"id"`
+
+	// OldSecretUntil RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	OldSecretUntil Time `json:"old_secret_until,omitempty,omitzero"`
+
+	// RegisteredAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	RegisteredAt Time `json:"registered_at"`
+
+	// RegisteredBy Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	RegisteredBy Actor         `json:"registered_by,omitempty,omitzero"`
+	Types        []WebhookType `json:"types"`
+	URL          string        `json:"url"`
+	Version      int           `json:"version"`
+}
+
+// WebhookCreated defines model for WebhookCreated.
+type WebhookCreated struct {
+	// Secret The key that notifications are signed with, whsec_….
+	Secret      string  `json:"secret,omitempty,omitzero"`
+	SecretShown bool    `json:"secret_shown"`
+	Webhook     Webhook `json:"webhook"`
+}
+
+// WebhookInput defines model for WebhookInput.
+type WebhookInput struct {
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Disabled Nothing is sent while it is.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
+	// Types Only these; all, without it.
+	Types []WebhookType `json:"types,omitempty,omitzero"`
+
+	// URL https; without user name, password and fragment.
+	//
+	// Example: https://hooks.example.com/claw
+	URL string `json:"url"`
+}
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items []Webhook `json:"items"`
+}
+
+// WebhookSecret defines model for WebhookSecret.
+type WebhookSecret struct {
+	// OldSecretUntil RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	OldSecretUntil Time   `json:"old_secret_until,omitempty,omitzero"`
+	Secret         string `json:"secret,omitempty,omitzero"`
+	SecretShown    bool   `json:"secret_shown"`
+}
+
+// WebhookType defines model for WebhookType.
+type WebhookType string
 
 // Window Calendar windows in the budget's time zone; weeks begin on Monday.
 type Window string
@@ -2027,6 +2603,21 @@ type GetWorkspaceParams struct {
 	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
+// GetAccessParams defines parameters for GetAccess.
+type GetAccessParams struct {
+	// Actor What this actor may do.
+	Actor *Actor `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Permission Who holds this permission.
+	Permission *PermissionName `form:"permission,omitempty" json:"permission,omitempty"`
+
+	// At At this moment; now, without it.
+	At *Time `form:"at,omitempty" json:"at,omitempty"`
+
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Limit At most so many items.
@@ -2076,6 +2667,18 @@ type ListApprovalsParams struct {
 
 	// Status Only approvals in this status.
 	Status *ApprovalStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Requester Only approvals this actor requested, such as agent:ag_….
+	Requester *Actor `form:"requester,omitempty" json:"requester,omitempty"`
+
+	// Kind Only approvals of this kind of action.
+	Kind *ActionKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Risk Only approvals of this risk.
+	Risk *Risk `form:"risk,omitempty" json:"risk,omitempty"`
+
+	// Mine Only pending ones that the caller may decide now, those that expire first first.
+	Mine *bool `form:"mine,omitempty" json:"mine,omitempty"`
 }
 
 // GetApprovalParams defines parameters for GetApproval.
@@ -2086,6 +2689,12 @@ type GetApprovalParams struct {
 
 // DecideApprovalParams defines parameters for DecideApproval.
 type DecideApprovalParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WithdrawApprovalParams defines parameters for WithdrawApproval.
+type WithdrawApprovalParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -2121,6 +2730,24 @@ type PutBudgetParams struct {
 type GetBudgetUsageParams struct {
 	// MinPosition Wait until the read model has reached this position.
 	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// ListDelegationsParams defines parameters for ListDelegations.
+type ListDelegationsParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// CreateDelegationParams defines parameters for CreateDelegation.
+type CreateDelegationParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndDelegationParams defines parameters for EndDelegation.
+type EndDelegationParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -2196,6 +2823,9 @@ type ListExecutionsParams struct {
 
 	// Requester Only executions this actor requested, such as agent:ag_….
 	Requester *Actor `form:"requester,omitempty" json:"requester,omitempty"`
+
+	// Unresolved Only executions of which something may have happened whose outcome is not recorded.
+	Unresolved *bool `form:"unresolved,omitempty" json:"unresolved,omitempty"`
 }
 
 // RequestExecutionParams defines parameters for RequestExecution.
@@ -2258,10 +2888,46 @@ type FailPromptParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ResolvePromptParams defines parameters for ResolvePrompt.
+type ResolvePromptParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResolveExecutionParams defines parameters for ResolveExecution.
+type ResolveExecutionParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // StartExecutionParams defines parameters for StartExecution.
 type StartExecutionParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListGrantsParams defines parameters for ListGrants.
+type ListGrantsParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// GiveGrantParams defines parameters for GiveGrant.
+type GiveGrantParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeGrantParams defines parameters for RevokeGrant.
+type RevokeGrantParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetGrantParams defines parameters for GetGrant.
+type GetGrantParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
 // ListMembersParams defines parameters for ListMembers.
@@ -2393,6 +3059,60 @@ type RevokeTokenParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListWebhooksParams defines parameters for ListWebhooks.
+type ListWebhooksParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveWebhookParams defines parameters for RemoveWebhook.
+type RemoveWebhookParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetWebhookParams defines parameters for GetWebhook.
+type GetWebhookParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// PutWebhookParams defines parameters for PutWebhook.
+type PutWebhookParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// Limit At most so many items.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ResumeWorkspaceParams defines parameters for ResumeWorkspace.
 type ResumeWorkspaceParams struct {
 	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
@@ -2420,8 +3140,14 @@ type CreateAgentTokenJSONRequestBody = TokenInput
 // DecideApprovalJSONRequestBody defines body for DecideApproval for application/json ContentType.
 type DecideApprovalJSONRequestBody = ApprovalDecision
 
+// WithdrawApprovalJSONRequestBody defines body for WithdrawApproval for application/json ContentType.
+type WithdrawApprovalJSONRequestBody = Reason
+
 // PutBudgetJSONRequestBody defines body for PutBudget for application/json ContentType.
 type PutBudgetJSONRequestBody = BudgetInput
+
+// CreateDelegationJSONRequestBody defines body for CreateDelegation for application/json ContentType.
+type CreateDelegationJSONRequestBody = DelegationInput
 
 // OpenEventsJSONRequestBody defines body for OpenEvents for application/json ContentType.
 type OpenEventsJSONRequestBody = OpenInput
@@ -2453,8 +3179,20 @@ type RecordCompletionJSONRequestBody = CompletionInput
 // FailPromptJSONRequestBody defines body for FailPrompt for application/json ContentType.
 type FailPromptJSONRequestBody = Reason
 
+// ResolvePromptJSONRequestBody defines body for ResolvePrompt for application/json ContentType.
+type ResolvePromptJSONRequestBody = PromptResolution
+
+// ResolveExecutionJSONRequestBody defines body for ResolveExecution for application/json ContentType.
+type ResolveExecutionJSONRequestBody = Resolution
+
 // StartExecutionJSONRequestBody defines body for StartExecution for application/json ContentType.
 type StartExecutionJSONRequestBody = StartInput
+
+// GiveGrantJSONRequestBody defines body for GiveGrant for application/json ContentType.
+type GiveGrantJSONRequestBody = GrantInput
+
+// RevokeGrantJSONRequestBody defines body for RevokeGrant for application/json ContentType.
+type RevokeGrantJSONRequestBody = Reason
 
 // InviteMemberJSONRequestBody defines body for InviteMember for application/json ContentType.
 type InviteMemberJSONRequestBody = MemberInput
@@ -2476,6 +3214,12 @@ type PutPricesJSONRequestBody = PriceTableInput
 
 // PutRoleJSONRequestBody defines body for PutRole for application/json ContentType.
 type PutRoleJSONRequestBody = RoleInput
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = WebhookInput
+
+// PutWebhookJSONRequestBody defines body for PutWebhook for application/json ContentType.
+type PutWebhookJSONRequestBody = WebhookInput
 
 // SuspendWorkspaceJSONRequestBody defines body for SuspendWorkspace for application/json ContentType.
 type SuspendWorkspaceJSONRequestBody = Reason

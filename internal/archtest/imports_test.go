@@ -16,6 +16,7 @@ type layer struct {
 // layers is who may import whom. What is not listed may import nothing.
 var layers = []layer{
 	{"domain/schema", []string{"domain"}},
+	{"domain/process", []string{"domain"}},
 	{"domain/policy", []string{"domain.", "domain/gate"}},
 	{"domain/execution", []string{"domain.", "domain/gate"}},
 	{"domain/approval", []string{"domain.", "domain/gate"}},

@@ -29,6 +29,15 @@ func ApprovalStream(ws domain.WorkspaceID, id domain.ApprovalID) string {
 	return string(ws) + "/approval-" + string(id)
 }
 
+// GrantStream is where all standing grants of a workspace are.
+func GrantStream(ws domain.WorkspaceID) string { return string(ws) + "/grant-book" }
+
+// WebhookStream is one receiver's: its settings, and what became of every
+// notification.
+func WebhookStream(ws domain.WorkspaceID, id domain.WebhookID) string {
+	return string(ws) + "/webhook-" + string(id)
+}
+
 // ContentStream holds the parts of one large content.
 func ContentStream(ws domain.WorkspaceID, id string) string { return string(ws) + "/content-" + id }
 
@@ -44,6 +53,7 @@ func KeyStream(ws domain.WorkspaceID, key string) string { return string(ws) + "
 const (
 	OperatorStream = "_system/operator" // what the operator did
 	CheckStream    = "_system/keys"     // which key directory this log belongs to
+	LeaseStream    = "_system/lease"    // which replica does the work of one
 )
 
 // WorkspaceOf answers the workspace that a stream belongs to.

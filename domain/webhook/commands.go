@@ -1,0 +1,71 @@
+package webhook
+
+import (
+	"time"
+
+	"github.com/clawoffice/ledger/domain"
+)
+
+// Command asks something of a receiver. At is stream time.
+//
+//sumtype:decl
+type Command interface{ webhookCommand() }
+
+// Register makes a receiver.
+type Register struct {
+	Webhook     domain.WebhookID
+	URL         string
+	Types       []Type
+	Description string
+	By          domain.Actor
+	At          time.Time
+}
+
+// Change replaces its settings. IfVersion, where given, must be the version
+// that stands.
+type Change struct {
+	URL         string
+	Types       []Type
+	Description string
+	Disabled    bool
+	IfVersion   *int
+	By          domain.Actor
+	At          time.Time
+}
+
+// RotateSecret makes another secret.
+type RotateSecret struct {
+	By domain.Actor
+	At time.Time
+}
+
+// Remove ends it.
+type Remove struct {
+	By domain.Actor
+	At time.Time
+}
+
+// RequestTest asks for a test notification.
+type RequestTest struct {
+	Delivery domain.DeliveryID
+	By       domain.Actor
+	At       time.Time
+}
+
+// RecordAttempt says how an attempt to deliver went: Failure is "" if the
+// receiver took it. An attempt that was recorded before changes nothing.
+type RecordAttempt struct {
+	Notice  Notice
+	Attempt int
+	Failure Failure
+	Status  int
+	Millis  int64
+	At      time.Time
+}
+
+func (Register) webhookCommand()      {}
+func (Change) webhookCommand()        {}
+func (RotateSecret) webhookCommand()  {}
+func (Remove) webhookCommand()        {}
+func (RequestTest) webhookCommand()   {}
+func (RecordAttempt) webhookCommand() {}
