@@ -146,8 +146,18 @@ func (c *compiler) compileText(ref *openapi3.SchemaRef) (func(string) string, er
 			}
 			return rules([]byte(s))
 		}, nil
+	case schema.Type.Is("boolean"):
+		return checkBoolean, nil
 	}
-	return nil, errors.New("only integers and strings are checked")
+	return nil, errors.New("only integers, strings and booleans are checked")
+}
+
+// checkBoolean wants the two words that JSON has, and none of Go's others.
+func checkBoolean(s string) string {
+	if s != "true" && s != "false" {
+		return "This is neither true nor false."
+	}
+	return ""
 }
 
 // classPattern answers a fast match for ^[set]{m,n}$ over ASCII, or nil.
