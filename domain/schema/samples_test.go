@@ -15,6 +15,7 @@ import (
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/policy"
 	"github.com/clawoffice/ledger/domain/schema"
+	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 )
 
@@ -81,6 +82,8 @@ func TestSamplesAreFolded(t *testing.T) {
 	fold[approval.State](t, "approval_denied", "requested", "denied")
 	fold[approval.State](t, "approval_expired", "requested", "expired")
 	fold[approval.State](t, "approval_withdrawn", "requested", "withdrawn")
+	fold[webhook.State](t, "webhook", "registered", "attempt_failed", "test_requested", "delivered", "secret_rotated", "changed", "abandoned")
+	fold[webhook.State](t, "webhook_removed", "registered", "attempt_failed", "removed")
 }
 
 // fold folds the samples of an aggregate, which is named before the "_".

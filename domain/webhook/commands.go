@@ -11,12 +11,14 @@ import (
 //sumtype:decl
 type Command interface{ webhookCommand() }
 
-// Register makes a receiver.
+// Register makes a receiver. Whether its address can be sent to at all is
+// looked at by whoever sends.
 type Register struct {
 	Webhook     domain.WebhookID
 	URL         string
 	Types       []Type
 	Description string
+	Disabled    bool // from the start; Change ends it
 	By          domain.Actor
 	At          time.Time
 }
@@ -56,11 +58,18 @@ type RequestTest struct {
 // receiver took it. An attempt that was recorded before changes nothing.
 type RecordAttempt struct {
 	Notice  Notice
-	Attempt int
-	Failure Failure
-	Status  int
-	Millis  int64
+	Attempt int // the first is 1
+	Outcome Outcome
 	At      time.Time
+}
+
+// Outcome is how an attempt to deliver went. It holds nothing that the receiver
+// sent but a status and a wish to be left alone for a while.
+type Outcome struct {
+	Failure    Failure // "" if the receiver took it
+	Status     int     // of HTTP; 0 if there was no answer
+	Millis     int64
+	RetryAfter time.Duration // as the receiver asked; 0 if it did not
 }
 
 func (Register) webhookCommand()      {}
