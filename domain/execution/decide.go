@@ -43,6 +43,10 @@ func (s State) Decide(command Command) ([]Event, error) {
 		return s.fail(c)
 	case Cancel:
 		return s.cancel(c)
+	case ResolvePrompt:
+		return s.resolvePrompt(c)
+	case Resolve:
+		return s.resolve(c)
 	}
 	return nil, domain.Refuse(domain.Invalid, "command_unknown", "An execution does not know this command.")
 }
@@ -64,7 +68,7 @@ func (s State) request(c Request) ([]Event, error) {
 	}
 	return []Event{Requested{Execution: c.Execution, Workflow: c.Workflow, Subject: c.Subject, Context: c.Context,
 		Action: withParams(c.Action), Decision: c.Decision, Permit: permit, Approval: approval,
-		By: c.By, Roles: c.Roles, At: c.At}}, nil
+		By: c.By, Roles: c.Roles, Involved: c.Involved, At: c.At}}, nil
 }
 
 func (s State) requestAction(c RequestAction) ([]Event, error) {
@@ -83,7 +87,7 @@ func (s State) requestAction(c RequestAction) ([]Event, error) {
 		return nil, err
 	}
 	return []Event{ActionRequested{Action: withParams(c.Action), Context: c.Context, Decision: c.Decision,
-		Permit: permit, Approval: approval, At: c.At}}, nil
+		Permit: permit, Approval: approval, Roles: c.Roles, Involved: c.Involved, At: c.At}}, nil
 }
 
 // granted checks an action that is asked for and answers what its decision

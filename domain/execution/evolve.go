@@ -31,6 +31,10 @@ func (s State) Evolve(event Event) State {
 		s.Status, s.EndedAt = StatusFailed, e.At
 	case Cancelled:
 		s.Status, s.EndedAt = StatusCancelled, e.At
+	case PromptResolved:
+		return s.closed(e.Prompt, PromptSettled)
+	case Resolved:
+		s.Status, s.EndedAt, s.Outcome = StatusResolved, e.At, e.Outcome
 	}
 	return s
 }
@@ -54,13 +58,14 @@ func (s State) requested(e Requested) State {
 		s.EndedAt = e.At
 	}
 	return s.withAct(act(ActionRequested{Action: e.Action, Context: e.Context, Decision: e.Decision,
-		Permit: e.Permit, Approval: e.Approval, At: e.At}))
+		Permit: e.Permit, Approval: e.Approval, Roles: e.Roles, Involved: e.Involved, At: e.At}))
 }
 
 func act(e ActionRequested) Act {
 	a := e.Action
 	return Act{ID: a.ID, Kind: a.Kind, Params: a.Params, Digest: a.Digest, Context: e.Context,
-		Status: standing(e.Decision), Decision: e.Decision, Permit: e.Permit, Approval: e.Approval, At: e.At}
+		Status: standing(e.Decision), Decision: e.Decision, Permit: e.Permit, Approval: e.Approval,
+		Roles: e.Roles, Involved: e.Involved, At: e.At}
 }
 
 func (s State) authorized(e ActionAuthorized) State {
@@ -69,7 +74,7 @@ func (s State) authorized(e ActionAuthorized) State {
 		return s
 	}
 	a := *act
-	a.Status, a.Permit, a.Approval = StatusAuthorized, &e.Permit, e.Approval
+	a.Status, a.Permit, a.Approval, a.Grant = StatusAuthorized, &e.Permit, e.Approval, e.Grant
 	if e.Action == s.First && s.Status == StatusAwaiting {
 		s.Status = StatusAuthorized
 	}
@@ -105,7 +110,7 @@ func (s State) started(e ActionStarted) State {
 // withAct stores an action, without what nobody will ask for again.
 func (s State) withAct(a Act) State {
 	if a.ID != s.First && (a.Status == StatusStarted || a.Status == StatusDenied) {
-		a.Params, a.Context = nil, nil
+		a.Params, a.Context, a.Roles, a.Involved = nil, nil, nil, nil
 	}
 	s.Actions = s.Actions.Set(a.ID, &a)
 	return s

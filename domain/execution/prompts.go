@@ -56,6 +56,10 @@ func (s State) closable(by domain.Actor, id domain.PromptID) error {
 	if err := s.requesterOnly(by); err != nil {
 		return err
 	}
+	return s.openPrompt(id)
+}
+
+func (s State) openPrompt(id domain.PromptID) error {
 	p, ok := s.Prompts.Get(id)
 	switch {
 	case !ok:

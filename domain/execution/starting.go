@@ -22,7 +22,7 @@ func (s State) start(c Start) ([]Event, error) {
 	if err := stillAllowed(act, c.Decision); err != nil {
 		return nil, err
 	}
-	return []Event{ActionStarted{Action: act.ID, Permit: c.Permit, Decision: c.Decision, At: c.At}}, nil
+	return []Event{ActionStarted{Action: act.ID, Permit: c.Permit, Decision: c.Decision, Roles: c.Roles, At: c.At}}, nil
 }
 
 // startable checks the action's standing and the permit.
@@ -72,7 +72,7 @@ func actionUnknown() error {
 	return domain.Refuse(domain.NotFound, "action_unknown", "The execution has no such action.")
 }
 
-// authorize brings a human's approval. Once done, a repeat changes nothing.
+// authorize brings a human's approval, or a standing grant's. Once done, a repeat changes nothing.
 func (s State) authorize(c Authorize) ([]Event, error) {
 	act, err := s.outcome(c.Action, c.Approval)
 	switch {
@@ -87,7 +87,7 @@ func (s State) authorize(c Authorize) ([]Event, error) {
 	case act.Status != StatusAwaiting:
 		return nil, s.ended()
 	}
-	return []Event{ActionAuthorized{Action: act.ID, Approval: c.Approval, Permit: c.Permit, At: c.At}}, nil
+	return []Event{ActionAuthorized{Action: act.ID, Approval: c.Approval, Grant: c.Grant, Permit: c.Permit, At: c.At}}, nil
 }
 
 // denyAction brings a denial, an expiry or a withdrawal. Once done, a repeat

@@ -38,8 +38,9 @@ func (s Status) Ended() bool {
 }
 
 // Act is an action and where it stands: authorized, awaiting_approval, denied,
-// started or cancelled. Params and Context are kept until the action started
-// or can't start any more, except for the first action, which keeps them.
+// started or cancelled. Params, Context, Roles and Involved are kept until the
+// action started or can't start any more, except for the first action, which
+// keeps them.
 type Act struct {
 	ID       domain.ActionID   `json:"id"`
 	Kind     domain.ActionKind `json:"kind"`

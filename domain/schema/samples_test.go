@@ -78,11 +78,12 @@ func TestSamplesAreFolded(t *testing.T) {
 		"action_denied", "prompt_recorded", "completion_recorded", "prompt_failed", "completed")
 	fold[execution.State](t, "execution_failed", "requested", "action_authorized", "action_started", "failed")
 	fold[execution.State](t, "execution_cancelled", "requested", "cancelled")
+	fold[execution.State](t, "execution_resolved", "requested", "action_authorized", "action_started", "prompt_recorded", "prompt_resolved", "resolved")
 	fold[approval.State](t, "approval", "requested", "vote_cast", "approved")
 	fold[approval.State](t, "approval_denied", "requested", "denied")
 	fold[approval.State](t, "approval_expired", "requested", "expired")
 	fold[approval.State](t, "approval_withdrawn", "requested", "withdrawn")
-	fold[webhook.State](t, "webhook", "registered", "attempt_failed", "test_requested", "delivered", "secret_rotated", "changed", "abandoned")
+	fold[webhook.State](t, "webhook", "registered", "attempt_failed", "test_requested", "delivered", "abandoned", "secret_rotated", "changed")
 	fold[webhook.State](t, "webhook_removed", "registered", "attempt_failed", "removed")
 }
 
