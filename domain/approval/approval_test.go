@@ -179,19 +179,6 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestEscalation widens who may decide once the delay is over, not before.
-func TestEscalation(t *testing.T) {
-	story := given(requested(func(r *approval.Requested) {
-		r.Requirement.Escalate = &gate.Escalation{After: "1h", Roles: []domain.RoleName{"owner"}}
-	}))
-	asOwner := func(at time.Time) approval.Vote {
-		return vote(bob, approval.Approve, func(v *approval.Vote) { v.Roles, v.At = []domain.RoleName{"owner"}, at })
-	}
-	story.When(asOwner(opened.Add(time.Hour-1))).Refused(t, domain.Forbidden, "role_required")
-	story.When(asOwner(opened.Add(time.Hour))).Accepted(t)
-	story.When(vote(bob, approval.Approve, func(v *approval.Vote) { v.At = opened.Add(2 * time.Hour) })).Accepted(t)
-}
-
 // TestExactlyOneOutcome tries every order of two commands that could decide.
 func TestExactlyOneOutcome(t *testing.T) {
 	commands := []approval.Command{vote(alice, approval.Approve), vote(bob, approval.Deny), approval.Withdraw{By: bot, At: soon},

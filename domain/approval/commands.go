@@ -45,8 +45,8 @@ type Expire struct{ At time.Time }
 // Escalate writes the escalation if it is due.
 type Escalate struct{ At time.Time }
 
-func (Escalate) approvalCommand() {}
 func (Open) approvalCommand()     {}
 func (Vote) approvalCommand()     {}
 func (Withdraw) approvalCommand() {}
 func (Expire) approvalCommand()   {}
+func (Escalate) approvalCommand() {}

@@ -17,6 +17,9 @@ const maxReason = 4096
 // event [Expired] and no error, because a refusal writes nothing and the
 // expiry has to be written. Whoever sent the command looks at the Status that
 // results: it is "expired", and the person is told approval_expired.
+//
+// Likewise a vote that relies on the escalation, and comes when that is due but
+// not written, is answered with [Escalated] before it.
 func (s State) Decide(command Command) ([]Event, error) {
 	if open, ok := command.(Open); ok {
 		return s.open(open)
@@ -31,6 +34,8 @@ func (s State) Decide(command Command) ([]Event, error) {
 		return s.withdraw(c)
 	case Expire:
 		return s.expire(c.At), nil
+	case Escalate:
+		return s.escalate(c.At), nil
 	}
 	return nil, domain.Refuse(domain.Invalid, "command_unknown", "An approval does not know this command.")
 }
@@ -84,7 +89,7 @@ func (s State) vote(c Vote) ([]Event, error) {
 	if err := s.mayVote(c); err != nil {
 		return nil, err
 	}
-	if voted, ok := s.voteOf(c.By); ok {
+	if voted, ok := s.partOf(c); ok {
 		return nil, s.again(voted, c)
 	}
 	if err := s.holdsRole(c); err != nil {
@@ -100,7 +105,12 @@ func (s State) vote(c Vote) ([]Event, error) {
 		return nil, domain.Refuse(domain.Conflict, "action_changed",
 			"The vote names another action than this approval covers. Look at the approval again and decide on what it shows.")
 	}
-	events := []Event{VoteCast{By: c.By, Roles: c.Roles, Choice: c.Choice, Reason: c.Reason, Digest: c.Digest, At: c.At}}
+	var events []Event
+	if !s.accepts(c.Roles) { // the vote relies on the escalation
+		events = s.escalate(c.At)
+	}
+	events = append(events, VoteCast{By: c.By, OnBehalf: c.OnBehalf, Delegation: c.Delegation, Roles: c.Roles, Choice: c.Choice,
+		Reason: c.Reason, Digest: c.Digest, At: c.At})
 	switch {
 	case c.Choice == Deny:
 		events = append(events, Denied{At: c.At})
@@ -110,19 +120,18 @@ func (s State) vote(c Vote) ([]Event, error) {
 	return events, nil
 }
 
-// mayVote checks what does not depend on where the approval stands: who the
-// voter is, and that the vote is one. The requester is shut out always.
+// mayVote checks what does not depend on where the approval stands: who votes
+// and for whom, and that the vote is one.
 func (s State) mayVote(c Vote) error {
+	if err := s.mayTakePart(c.By, c.By); err != nil {
+		return err
+	}
+	if c.OnBehalf != (domain.Actor{}) {
+		if err := s.mayStandIn(c); err != nil {
+			return err
+		}
+	}
 	switch {
-	case c.By == s.Request.Requester:
-		return domain.Refuse(domain.Forbidden, "requester_may_not_decide",
-			"Whoever asked for an action may not decide on it. Ask somebody else to.")
-	case c.By.Kind != domain.KindMember:
-		return domain.Refuse(domain.Forbidden, "human_required",
-			"Only a member, a human, may decide on an approval.")
-	case slices.Contains(s.Request.Excluded, c.By):
-		return domain.Refuse(domain.Forbidden, "separation_of_duties",
-			"You had a hand in how this request came about, so somebody else must decide on it.")
 	case c.Choice != Approve && c.Choice != Deny:
 		return domain.Refuse(domain.Invalid, "invalid_decision", "A decision is approve or deny.")
 	case len(c.Reason) > maxReason:
@@ -132,40 +141,88 @@ func (s State) mayVote(c Vote) error {
 	return nil
 }
 
-// holdsRole checks the voter's roles of now against those accepted now.
-func (s State) holdsRole(c Vote) error {
-	accepted := s.AcceptedRoles(c.At)
-	if len(accepted) == 0 {
-		return nil
+// mayStandIn checks whom a vote is for beside who gives it: nobody who may not
+// decide may have somebody else decide.
+func (s State) mayStandIn(c Vote) error {
+	if err := s.mayTakePart(c.OnBehalf, c.By); err != nil {
+		return err
 	}
-	for _, role := range c.Roles {
-		if slices.Contains(accepted, role) {
-			return nil
-		}
+	if c.OnBehalf == c.By || c.Delegation == "" {
+		return domain.Refuse(domain.Forbidden, "delegation_required",
+			"That member has not delegated voting to you, or not for now, or may not decide any more. Vote for yourself, or ask for a delegation.")
 	}
-	return domain.Refuse(domain.Forbidden, "role_required",
-		"This approval needs somebody with one of the roles it names.").With("roles", accepted)
+	return nil
 }
 
-func (s State) voteOf(by domain.Actor) (VoteCast, bool) {
-	i := slices.IndexFunc(s.Votes, func(v VoteCast) bool { return v.By == by })
+// mayTakePart demands a human who has no hand in the request. The requester is
+// shut out always. by is who is told.
+func (s State) mayTakePart(who, by domain.Actor) error {
+	told := "You"
+	if who != by {
+		told = "That member"
+	}
+	switch {
+	case who == s.Request.Requester:
+		return domain.Refuse(domain.Forbidden, "requester_may_not_decide",
+			"Whoever asked for an action may not decide on it. Ask somebody else to.")
+	case who.Kind != domain.KindMember:
+		return domain.Refuse(domain.Forbidden, "human_required",
+			"Only a member, a human, may decide on an approval.")
+	case slices.Contains(s.Request.Excluded, who):
+		return domain.Refuse(domain.Forbidden, "separation_of_duties",
+			"%s had a hand in how this request came about, so somebody else must decide on it.", told)
+	}
+	return nil
+}
+
+// holdsRole checks the voter's roles of now against those accepted now, the
+// escalation's too when its time has come.
+func (s State) holdsRole(c Vote) error {
+	if s.escalatedBy(c.At) {
+		s = s.Evolve(Escalated{Roles: s.widening(), At: c.At})
+	}
+	if s.accepts(c.Roles) {
+		return nil
+	}
+	return domain.Refuse(domain.Forbidden, "role_required",
+		"This approval needs somebody with one of the roles it names.").With("roles", s.AcceptedRoles())
+}
+
+func (s State) accepts(roles []domain.RoleName) bool {
+	accepted := s.AcceptedRoles()
+	return len(accepted) == 0 || slices.ContainsFunc(roles, func(r domain.RoleName) bool { return slices.Contains(accepted, r) })
+}
+
+// partOf finds a vote in which somebody of c has a part already, as the one who
+// voted or as the one whom the vote was for. One person has a part in at most
+// one vote, so that a quorum of n is made of n people, each for one voice.
+func (s State) partOf(c Vote) (VoteCast, bool) {
+	i := slices.IndexFunc(s.Votes, func(v VoteCast) bool {
+		return v.involves(c.By) || c.OnBehalf != (domain.Actor{}) && v.involves(c.OnBehalf)
+	})
 	if i < 0 {
 		return VoteCast{}, false
 	}
 	return s.Votes[i], true
 }
 
-// again judges a second vote of one person: the same word on the same action
-// changes nothing, another word comes too late.
+func (v VoteCast) involves(who domain.Actor) bool { return v.By == who || v.OnBehalf == who }
+
+// again judges a vote of somebody who had a part in one: the same word of the
+// same person for the same person on the same action changes nothing, another
+// comes too late.
 func (s State) again(voted VoteCast, c Vote) error {
 	switch {
-	case voted.Choice == c.Choice && voted.Digest == c.Digest:
+	case voted.By == c.By && voted.OnBehalf == c.OnBehalf && voted.Choice == c.Choice && voted.Digest == c.Digest:
 		return nil
 	case !s.Open():
 		return s.decided()
+	case voted.By == c.By && voted.OnBehalf == c.OnBehalf:
+		return domain.Refuse(domain.Conflict, "already_voted",
+			"You have voted on this approval. A vote can't be changed.")
 	}
 	return domain.Refuse(domain.Conflict, "already_voted",
-		"You have voted on this approval. A vote can't be changed.")
+		"You, or the member you vote for, had a part in a vote on this approval already. Each person has a part in one vote; somebody else must give the next.")
 }
 
 // decided says how an approval that is over has ended.
@@ -198,4 +255,11 @@ func (s State) expire(at time.Time) []Event {
 		return nil
 	}
 	return []Event{Expired{At: at}}
+}
+
+func (s State) escalate(at time.Time) []Event {
+	if !s.EscalationDue(at) {
+		return nil
+	}
+	return []Event{Escalated{Roles: s.widening(), At: at}}
 }
