@@ -18,11 +18,6 @@ const (
 	mostWaiting    = 5000 // deliveries that wait; beyond, a failed one is not tried again
 	mostTests      = 10   // tests that wait
 
-	// oldest is how old a notification may be at its first attempt. It is well
-	// above what all attempts take, so that one whose end was forgotten is not
-	// begun again.
-	oldest = 7 * 24 * time.Hour
-
 	// overlap is how long the secret before signs beside the new one.
 	overlap = 24 * time.Hour
 
@@ -160,8 +155,9 @@ func (s State) test(c RequestTest) ([]Event, error) {
 	return []Event{TestRequested{Notice: notice, By: c.By, At: c.At}}, nil
 }
 
-// record enters how an attempt went, once. A receiver that says that it is gone
-// is disabled, as the format's specification asks.
+// record enters how an attempt went, once. There is no further attempt at what
+// the receiver wants no more by now. A receiver that says that it is gone is
+// disabled, as the format's specification asks.
 func (s State) record(c RecordAttempt) ([]Event, error) {
 	d, _ := s.Deliveries.Get(c.Notice.Delivery)
 	o := c.Outcome
@@ -178,10 +174,10 @@ func (s State) record(c RecordAttempt) ([]Event, error) {
 	abandoned := Abandoned{Notice: c.Notice, Attempt: c.Attempt, Failure: o.Failure, Status: o.Status, Millis: o.Millis, At: c.At}
 	pause := Pause(c.Attempt)
 	switch {
-	case o.Status == gone && !s.Disabled:
+	case o.Status == gone && s.Wants(c.Notice.Type):
 		return []Event{abandoned, Changed{Version: s.Version + 1, URL: s.URL, Types: s.Types, Description: s.Description, Disabled: true,
 			By: domain.Service("webhooks"), At: c.At}}, nil
-	case o.Status == gone, pause == 0, d.Status == "" && s.Waiting() >= mostWaiting:
+	case !s.Wants(c.Notice.Type), pause == 0, d.Status == "" && s.Waiting() >= mostWaiting:
 		return []Event{abandoned}, nil
 	}
 	pause = max(pause+spread(pause, c.Notice.Delivery, c.Attempt), min(o.RetryAfter, mostRetryAfter))

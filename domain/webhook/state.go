@@ -27,7 +27,8 @@ type State struct {
 	FailingSince time.Time `json:"failing_since,omitzero"` // the first failure after which nothing was taken
 
 	// Deliveries are those that wait, and the newest of those that ended. Ended
-	// has the latter, in the order in which they ended.
+	// has the latter, in the order in which they ended. One that the receiver
+	// wants no more, because it was disabled or chose other types, is forgotten.
 	Deliveries domain.Map[domain.DeliveryID, Delivery] `json:"deliveries"`
 	Ended      domain.Map[turn, domain.DeliveryID]     `json:"ended"`
 	Begun      int64                                   `json:"begun,omitempty"` // how many deliveries there ever were
@@ -76,6 +77,7 @@ func (s State) Evolve(event Event) State {
 			Secret: e.Secret, By: e.By, At: e.At}
 	case Changed:
 		s.Version, s.URL, s.Types, s.Description, s.Disabled = e.Version, e.URL, some(e.Types), e.Description, e.Disabled
+		s = s.unwanted()
 	case SecretRotated:
 		s.Secret, s.OldUntil = e.Secret, e.OldUntil
 	case Removed:
@@ -92,6 +94,16 @@ func (s State) Evolve(event Event) State {
 	case Abandoned:
 		s = s.failing(e.At)
 		s = s.tried(e.Notice, e.Attempt, Attempt{At: e.At, Millis: e.Millis, Status: e.Status, Failure: e.Failure}, StatusAbandoned, time.Time{})
+	}
+	return s
+}
+
+// unwanted forgets the deliveries that wait and are not wanted any more.
+func (s State) unwanted() State {
+	for id, d := range s.Deliveries.All() {
+		if d.Status == StatusWaiting && !s.Wants(d.Notice.Type) {
+			s.Deliveries = s.Deliveries.Delete(id) // All goes on over the map as it was
+		}
 	}
 	return s
 }
@@ -117,9 +129,10 @@ func (s State) begun(n Notice, at time.Time) (State, Delivery) {
 
 // tried enters an attempt. Of those that ended only the newest are kept.
 func (s State) tried(n Notice, attempt int, a Attempt, status Status, next time.Time) State {
+	before := s
 	s, d := s.begun(n, a.At)
 	if d.Status != StatusWaiting || attempt != len(d.Attempts)+1 {
-		return s // Decide never lets it be; a fold must not fail
+		return before // Decide never lets it be; a fold must not fail
 	}
 	d.Attempts = append(slices.Clip(d.Attempts), a)
 	d.Status, d.Next = status, next
@@ -156,16 +169,15 @@ func (s State) Wants(t Type) bool {
 }
 
 // Due answers as which attempt a notification is to be sent at that time; ok is
-// false if it is not, because it ended, waits for its next attempt, is not
-// wanted, or is of a time before the receiver was there. One that was never
-// tried and is older than its end may be remembered is not sent either.
+// false if it is not, because it ended, waits for its next attempt, or is not
+// wanted.
 func (s State) Due(n Notice, at time.Time) (attempt int, ok bool) {
-	if !s.Wants(n.Type) || n.Happened.Before(s.At) {
-		return 0, false
-	}
 	d, known := s.Deliveries.Get(n.Delivery)
-	if !known {
-		return 1, at.Sub(n.Happened) <= oldest
+	switch {
+	case !s.Wants(n.Type):
+		return 0, false
+	case !known:
+		return 1, true
 	}
 	return len(d.Attempts) + 1, d.Status == StatusWaiting && !at.Before(d.Next)
 }

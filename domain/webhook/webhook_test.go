@@ -251,9 +251,7 @@ func TestDue(t *testing.T) {
 		{"a type that was chosen", []webhook.Event{chosen}, notice("dl_1", 0), 0, true},
 		{"a type that was not", []webhook.Event{chosen}, alert, 0, false},
 		{"all types", []webhook.Event{registered()}, alert, 0, true},
-		{"before it was registered", []webhook.Event{registered()}, notice("dl_1", -1), 0, false},
-		{"a week old", []webhook.Event{registered()}, notice("dl_1", 0), 7 * 24 * time.Hour, true},
-		{"too old to begin", []webhook.Event{registered()}, notice("dl_1", 0), 7*24*time.Hour + 1, false},
+		{"of another clock", []webhook.Event{registered()}, notice("dl_1", -time.Second), 0, true},
 		{"disabled", []webhook.Event{registered(), webhook.Changed{Version: 2, URL: hook, Disabled: true}}, notice("dl_1", 0), 0, false},
 		{"enabled again", []webhook.Event{registered(), webhook.Changed{Version: 2, Disabled: true}, webhook.Changed{Version: 3}}, notice("dl_1", 0), 0, true},
 		{"never registered", nil, notice("dl_1", 0), 0, false},
@@ -266,7 +264,37 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// What is kept is bounded, and what was forgotten does not begin again.
+// What waits and is wanted no more is forgotten, and an attempt that was under
+// way meanwhile is the last.
+func TestUnwanted(t *testing.T) {
+	n := notice("dl_1", 0)
+	failed := given(registered()).When(record(n, 1, webhook.FailedTimeout, 0, 1)).Accepted(t)
+	for _, row := range []struct {
+		name   string
+		change webhook.Changed
+		wanted bool
+	}{
+		{"disabled", webhook.Changed{Version: 2, URL: hook, Disabled: true}, false},
+		{"other types", webhook.Changed{Version: 2, URL: hook, Types: []webhook.Type{webhook.BudgetAlerted}}, false},
+		{"another address", webhook.Changed{Version: 2, URL: hook + "2"}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			story := failed.And(row.change)
+			if got := story.State().Waiting(); (got == 1) != row.wanted || failed.State().Waiting() != 1 {
+				t.Errorf("%d wait", got)
+			}
+			events := story.When(record(notice("dl_2", 0), 1, webhook.FailedTimeout, 0, 2)).Accepted(t).State().Newest(1)
+			if over := events[0].Status == webhook.StatusAbandoned; over == row.wanted {
+				t.Errorf("the attempt under way left it %s", events[0].Status)
+			}
+			if !row.wanted {
+				story.When(record(n, 2, webhook.FailedTimeout, 0, 2)).Refused(t, domain.Conflict, "attempt_out_of_turn")
+			}
+		})
+	}
+}
+
+// What is kept is bounded.
 func TestBounds(t *testing.T) {
 	s := domain.Fold[webhook.State, webhook.Command, webhook.Event](webhook.State{}, registered())
 	do := func(c webhook.Command) []webhook.Event {
@@ -286,9 +314,6 @@ func TestBounds(t *testing.T) {
 	}
 	if kept := s.Newest(3); len(kept) != 3 {
 		t.Errorf("asked for 3, got %d", len(kept))
-	}
-	if _, due := s.Due(notice("dl_ok0", time.Second), at(8*24*time.Hour)); due {
-		t.Error("a delivery that was forgotten begins again after a week")
 	}
 	for i := range 5001 {
 		events := do(record(notice(fmt.Sprint("dl_no", i), time.Second), 1, webhook.FailedTimeout, 0, 3*time.Second))
