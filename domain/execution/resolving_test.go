@@ -47,7 +47,7 @@ func TestResolve(t *testing.T) {
 		{"without a reason", running(), resolve("completed", func(c *execution.Resolve) { c.Reason = "" }), domain.Invalid, "invalid_reason"},
 		{"with a long reason", running(), resolve("completed", long), domain.Invalid, "invalid_reason"},
 		{"with another outcome", running(), resolve("perhaps"), domain.Invalid, "invalid_outcome"},
-		{"with more open prompts than fit", running(prompts(execution.MaxResolved+1)...), resolve("completed"), domain.Conflict, "too_many_open_prompts"},
+		{"with more open prompts than fit", running(prompts(execution.MaxResolved + 1)...), resolve("completed"), domain.Conflict, "too_many_open_prompts"},
 	})
 }
 

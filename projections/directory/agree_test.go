@@ -41,15 +41,21 @@ func TestListsAgreeWithTheDomain(t *testing.T) {
 	if len(p.Items) != len(states) {
 		t.Fatalf("%d executions, want %d", len(p.Items), len(states))
 	}
-	seen := map[execution.Status]int{}
+	seen, unresolved := map[execution.Status]int{}, 0
 	for _, e := range p.Items {
 		s := states[e.ID]
 		if seen[s.Status]++; e.Status != s.Status || e.Unresolved != s.Unresolved() || e.Ended.IsZero() != s.EndedAt.IsZero() {
 			t.Errorf("%s is listed as %s, unresolved %v, ended %v; its fold says %s, %v, %v", e.ID, e.Status, e.Unresolved, e.Ended, s.Status, s.Unresolved(), s.EndedAt)
 		}
+		if s.Unresolved() {
+			unresolved++
+		}
 	}
-	if len(seen) != 7 {
+	if len(seen) != 8 {
 		t.Errorf("only these statuses came up: %v", seen)
+	}
+	if n := must(m.Unresolved(ctx))(t); n != unresolved || n == 0 {
+		t.Errorf("%d are counted as unresolved, want %d", n, unresolved)
 	}
 }
 
@@ -76,11 +82,13 @@ func lifeOf(random *rand.Rand, first execution.Requested) []execution.Event {
 		case s.Open > 0 && random.IntN(2) == 0:
 			for id, p := range s.Prompts.All() {
 				if p.Status == execution.PromptOpen {
-					e = []execution.Event{execution.CompletionRecorded{Prompt: id, At: at}, execution.PromptFailed{Prompt: id, At: at}}[random.IntN(2)]
+					e = []execution.Event{execution.CompletionRecorded{Prompt: id, At: at}, execution.PromptFailed{Prompt: id, At: at},
+						execution.PromptResolved{Prompt: id, At: at}}[random.IntN(3)]
 				}
 			}
 		case s.Status == execution.StatusStarted:
-			e = []execution.Event{execution.Completed{At: at}, execution.Failed{At: at}, execution.Cancelled{At: at}}[random.IntN(3)]
+			e = []execution.Event{execution.Completed{At: at}, execution.Failed{At: at}, execution.Cancelled{At: at},
+				execution.Resolved{Outcome: execution.OutcomeUnknown, At: at}}[random.IntN(4)]
 		}
 		if e != nil {
 			events = append(events, e)

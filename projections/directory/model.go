@@ -53,7 +53,7 @@ func New() *Model { return &Model{} }
 // Spec says what the projection is. It takes all records, because it indexes
 // them all.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: 2, Schema: schema}
+	return projections.Spec{Name: Name, Version: 3, Schema: schema}
 }
 
 // entry is what rows need of a record.

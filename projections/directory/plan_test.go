@@ -35,6 +35,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{"executions by workflow", sqlOf(ExecutionFilter{Workflow: "w"}.list("acme")), "execution_workflow"},
 		{"executions by actor", sqlOf(ExecutionFilter{Actor: domain.Operator()}.list("acme")), "execution_actor"},
 		{"unresolved executions", sqlOf(ExecutionFilter{Unresolved: true}.list("acme")), "execution_unresolved"},
+		{"how many are unresolved", countUnresolved, "COVERING INDEX execution_unresolved"},
 		{"executions by everything", sqlOf(everything.list("acme")), "execution_unresolved"},
 		{"an execution", executionColumns + executionNames + " WHERE e.id = ?", "INTEGER PRIMARY KEY"},
 		{"approvals", sqlOf(approvals("acme", "")), "approval_ws"},
@@ -59,7 +60,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 				t.Fatal(err)
 			}
 			all := strings.Join(plan, "\n")
-			if !strings.Contains(all, tt.index) || strings.Contains(all, "SCAN") || strings.Contains(all, "TEMP B-TREE") {
+			scans := strings.Contains(all, "SCAN") && tt.sql != countUnresolved // which reads all of a small index
+			if !strings.Contains(all, tt.index) || scans || strings.Contains(all, "TEMP B-TREE") {
 				t.Errorf("it should go by %s:\n%s", tt.index, all)
 			}
 		})

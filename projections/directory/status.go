@@ -10,9 +10,9 @@ import (
 
 // Statuses are stored as their place in these lists. A change of the lists
 // needs a new version of the model.
-func executionStatuses() [7]execution.Status {
+func executionStatuses() [8]execution.Status {
 	return [...]execution.Status{execution.StatusAuthorized, execution.StatusAwaiting, execution.StatusDenied,
-		execution.StatusStarted, execution.StatusCompleted, execution.StatusFailed, execution.StatusCancelled}
+		execution.StatusStarted, execution.StatusCompleted, execution.StatusFailed, execution.StatusCancelled, execution.StatusResolved}
 }
 
 func approvalStatuses() [5]approval.Status {
@@ -79,7 +79,7 @@ func (r *run) fold(e *entry) {
 		}
 	case "execution.prompt_recorded":
 		r.prompts++
-	case "execution.completion_recorded", "execution.prompt_failed":
+	case "execution.completion_recorded", "execution.prompt_failed", "execution.prompt_resolved":
 		r.prompts--
 	case "execution.completed":
 		r.status = execution.StatusCompleted
@@ -87,6 +87,8 @@ func (r *run) fold(e *entry) {
 		r.status = execution.StatusFailed
 	case "execution.cancelled":
 		r.status = execution.StatusCancelled
+	case "execution.resolved":
+		r.status = execution.StatusResolved
 	}
 	if r.status.Ended() && !was.Ended() {
 		r.ended = e.micros
