@@ -9,33 +9,17 @@ import (
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/gate"
+	"github.com/clawoffice/ledger/domain/process"
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
-// openApproval asks humans about an action. Its call follows from the
-// request's, so that a repeat of the request repairs what a crash left undone.
-func (s *Service) openApproval(ctx context.Context, a *asking, out Requested, action execution.Action) (Receipt, error) {
-	d := out.Decision
-	request := approval.Requested{Approval: out.Approval, Execution: out.Execution, Action: action.ID, Workflow: a.flow,
-		Kind: action.Kind, Params: action.Params, Digest: action.Digest, Policy: d.Policy, Version: d.Version, Rule: d.Rule,
-		Reason: d.Reason, Requester: a.call.Actor}
-	if d.Approval != nil {
-		request.Requirement = *d.Approval
-	}
-	if request.Requirement.SeparationOfDuties {
-		request.Excluded = a.involved()
-		if d.Author != (domain.Actor{}) {
-			request.Excluded = append(request.Excluded, d.Author)
-		}
-	}
-	r, err := s.approvals.Do(ctx, ledger.ApprovalStream(a.call.Workspace, out.Approval), s.then(a.call, "approval"),
-		func(at time.Time) approval.Command { return approval.Open{Request: request, At: at} })
-	return r.Receipt, err
-}
-
 // involved lists who made the requesting agent and who issued its credential:
-// with separation of duties they may not approve what it asks for.
-func (a *asking) involved() []domain.Actor {
+// where duties are separated they may not approve what it asks for.
+func (a *asking) involved(d gate.Decision) []domain.Actor {
+	if d.Approval == nil || !d.Approval.SeparationOfDuties {
+		return nil
+	}
 	var list []domain.Actor
 	if agent, ok := a.state.Agents.Get(domain.AgentID(a.call.Actor.ID)); ok && a.call.Actor.Kind == domain.KindAgent {
 		list = append(list, agent.By)
@@ -91,24 +75,17 @@ func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choi
 	return r.State, r.Receipt, nil
 }
 
-// FollowApproval brings an approval's outcome to its execution. It may be
-// called any number of times, by any replica.
-func (s *Service) FollowApproval(ctx context.Context, ws domain.WorkspaceID, state approval.State) error {
-	_, err := s.bring(ctx, ws, state)
-	return err
-}
-
-// bring is FollowApproval, and says where the execution's event is.
+// bring brings an approval's outcome to its execution, and says where the
+// execution's event is. It may be called any number of times, by any replica.
 func (s *Service) bring(ctx context.Context, ws domain.WorkspaceID, state approval.State) (Receipt, error) {
 	if !state.Exists() || state.Open() {
 		return Receipt{}, nil
 	}
 	request := state.Request
-	c := s.own(ws, "approvals", "outcome", string(request.Approval))
+	c := s.step(Call{Workspace: ws, Actor: domain.Service(processName)}, process.BringOutcome, string(request.Approval))
 	r, err := s.onExecution(ctx, c, request.Execution, func(at time.Time) execution.Command {
 		if state.Status == approval.StatusApproved {
-			return execution.Authorize{Action: request.Action, Approval: request.Approval, At: at,
-				Permit: execution.Permit{ID: domain.PermitID(s.secret.DeriveID("pm_", c.ID, 0)), ExpiresAt: at.Add(permitLife)}}
+			return execution.Authorize{Action: request.Action, Approval: request.Approval, At: at, Permit: s.permitFor(c, at)}
 		}
 		return execution.DenyAction{Action: request.Action, Approval: request.Approval, Reason: string(state.Status), At: at}
 	})
@@ -119,15 +96,16 @@ func (s *Service) bring(ctx context.Context, ws domain.WorkspaceID, state approv
 	return r.Receipt, err
 }
 
-// withdraw gives up an approval that nobody needs any more. Its failure leaves
-// an approval that can still be voted on and leads to nothing.
-func (s *Service) withdraw(ctx context.Context, c Call, id domain.ApprovalID, reason string) {
-	_, err := s.approvals.Do(ctx, ledger.ApprovalStream(c.Workspace, id), s.then(c, "withdraw-"+string(id)),
+// withdraw gives up an approval that nobody needs any more. One that is over
+// stays as it is.
+func (s *Service) withdraw(ctx context.Context, c Call, id domain.ApprovalID, reason string) error {
+	_, err := s.approvals.Do(ctx, ledger.ApprovalStream(c.Workspace, id), s.step(c, process.Withdraw, string(id)),
 		func(at time.Time) approval.Command {
 			return approval.Withdraw{By: c.Actor, Control: true, Reason: reason, At: at}
 		})
 	var refusal *domain.Error
-	if err != nil && !errors.As(err, &refusal) {
-		s.logger.WarnContext(ctx, "an approval could not be withdrawn", "workspace", c.Workspace, "approval", id, "error", err)
+	if errors.As(err, &refusal) {
+		return nil
 	}
+	return err
 }

@@ -72,7 +72,7 @@ func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecut
 	r, err := s.executions.Do(ctx, ledger.ExecutionStream(c.Workspace, a.ex), c, func(at time.Time) execution.Command {
 		action, decision, permit, approval := a.decide(in.Action, at)
 		return execution.Request{Execution: a.ex, Workflow: in.Workflow, Subject: subject, Context: in.Context, Action: action,
-			Decision: decision, Permit: permit, Approval: approval, By: c.Actor, Roles: a.roles, At: at}
+			Decision: decision, Permit: permit, Approval: approval, By: c.Actor, Roles: a.roles, Involved: a.involved(decision), At: at}
 	})
 	if err != nil {
 		return Requested{}, err
@@ -83,7 +83,7 @@ func (s *Service) RequestExecution(ctx context.Context, c Call, in RequestExecut
 	}
 	out := Requested{Receipt: r.Receipt, Execution: a.ex, Action: e.Action.ID, Status: statusOf(e.Permit, e.Approval),
 		Decision: e.Decision, Digest: e.Action.Digest, Approval: e.Approval}
-	return s.follow(ctx, a, out, e.Action, e.Permit)
+	return s.follow(ctx, a, out, r.State)
 }
 
 // RequestAction decides about a further action of a running execution.
@@ -102,7 +102,7 @@ func (s *Service) RequestAction(ctx context.Context, c Call, ex domain.Execution
 	}
 	r, err := s.executions.Do(ctx, ledger.ExecutionStream(c.Workspace, ex), c, func(at time.Time) execution.Command {
 		action, decision, permit, approval := a.decide(in, at)
-		return execution.RequestAction{Action: action, Context: claim, Decision: decision, Permit: permit, Approval: approval, By: c.Actor, At: at}
+		return execution.RequestAction{Action: action, Context: claim, Decision: decision, Permit: permit, Approval: approval, By: c.Actor, Roles: a.roles, Involved: a.involved(decision), At: at}
 	})
 	if err != nil {
 		return Requested{}, err
@@ -113,7 +113,7 @@ func (s *Service) RequestAction(ctx context.Context, c Call, ex domain.Execution
 	}
 	out := Requested{Receipt: r.Receipt, Execution: ex, Action: e.Action.ID, Status: statusOf(e.Permit, e.Approval),
 		Decision: e.Decision, Digest: e.Action.Digest, Approval: e.Approval}
-	return s.follow(ctx, a, out, e.Action, e.Permit)
+	return s.follow(ctx, a, out, r.State)
 }
 
 // errNoEvent says that a decision answered without the event it must have made.
@@ -202,15 +202,21 @@ func (a *asking) decide(in Action, at time.Time) (execution.Action, gate.Decisio
 	return action, decision, permit, approval
 }
 
-// follow does what a decision calls for: a signed permit, or an approval.
-func (s *Service) follow(ctx context.Context, a *asking, out Requested, action execution.Action, permit *execution.Permit) (Requested, error) {
-	switch out.Status {
-	case execution.StatusAuthorized:
-		out.Permit = s.signPermit(a.call.Workspace, out.Execution, a.call.Actor, action, *permit, out.At)
-	case execution.StatusAwaiting:
-		opened, err := s.openApproval(ctx, a, out, action)
-		out.Position = max(out.Position, opened.Position)
-		return out, err
+// follow does what a decision calls for: a signed permit, or asking for
+// approval. Where a standing grant took the approval's place, the answer is
+// that of an action that was authorized.
+func (s *Service) follow(ctx context.Context, a *asking, out Requested, state execution.State) (Requested, error) {
+	if out.Status == execution.StatusAwaiting {
+		sought, err := s.seekApproval(ctx, a.call, state, out.Action)
+		if err != nil {
+			return out, err
+		}
+		state, out.Position = sought.State, max(out.Position, sought.Position)
+	}
+	act, ok := state.Action(out.Action)
+	if ok && act.Permit != nil && (out.Status == execution.StatusAuthorized || act.Grant != "") {
+		out.Status = execution.StatusAuthorized
+		out.Permit = s.signPermit(a.call.Workspace, out.Execution, a.call.Actor, act)
 	}
 	return out, nil
 }
@@ -285,7 +291,10 @@ func (s *Service) Cancel(ctx context.Context, c Call, id domain.ExecutionID, res
 	}
 	for _, act := range state.Actions.All() {
 		if act.Approval != "" {
-			s.withdraw(ctx, c, act.Approval, reason)
+			if err := s.withdraw(ctx, c, act.Approval, reason); err != nil {
+				s.logger.WarnContext(ctx, "an approval could not be withdrawn; it will be tried again",
+					"workspace", c.Workspace, "approval", act.Approval, "error", err)
+			}
 		}
 	}
 	return state, receipt, nil

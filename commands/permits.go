@@ -29,11 +29,12 @@ type permitClaims struct {
 	ExpiresAt int64              `json:"exp"` // seconds
 }
 
-// signPermit makes the signed form of a permit. The same permit under the same
-// signing key is the same bytes.
-func (s *Service) signPermit(ws domain.WorkspaceID, ex domain.ExecutionID, actor domain.Actor, action execution.Action, p execution.Permit, at time.Time) string {
-	payload, err := json.Marshal(permitClaims{V: 1, Workspace: ws, Execution: ex, Action: action.ID, Kind: action.Kind, Actor: actor,
-		Digest: action.Digest, ID: p.ID, IssuedAt: at.Unix(), ExpiresAt: p.ExpiresAt.Unix()})
+// signPermit makes the signed form of an action's permit. The same permit
+// under the same signing key is the same bytes.
+func (s *Service) signPermit(ws domain.WorkspaceID, ex domain.ExecutionID, actor domain.Actor, act execution.Act) string {
+	p := *act.Permit
+	payload, err := json.Marshal(permitClaims{V: 1, Workspace: ws, Execution: ex, Action: act.ID, Kind: act.Kind, Actor: actor,
+		Digest: act.Digest, ID: p.ID, IssuedAt: p.ExpiresAt.Add(-permitLife).Unix(), ExpiresAt: p.ExpiresAt.Unix()})
 	if err != nil { // strings and numbers can always be written
 		panic(err)
 	}
@@ -47,8 +48,7 @@ func (s *Service) Permit(ws domain.WorkspaceID, state execution.State, id domain
 	if !ok || act.Status != execution.StatusAuthorized || act.Permit == nil || actor != state.By || !s.now().Before(act.Permit.ExpiresAt) {
 		return ""
 	}
-	return s.signPermit(ws, state.Execution, actor, execution.Action{ID: act.ID, Kind: act.Kind, Digest: act.Digest},
-		*act.Permit, act.Permit.ExpiresAt.Add(-permitLife))
+	return s.signPermit(ws, state.Execution, actor, act)
 }
 
 // Start consumes a permit: the action may now take effect, exactly as in says,
@@ -82,7 +82,7 @@ func (s *Service) Start(ctx context.Context, c Call, ex domain.ExecutionID, id d
 	r, err := s.onExecution(ctx, c, ex, func(at time.Time) execution.Command {
 		decision := a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: in.Kind, Params: in.Params, Actor: c.Actor,
 			Roles: a.roles, Context: act.Context, Now: at})
-		return execution.Start{Action: act.ID, Permit: claims.ID, Digest: digest, Decision: decision, By: c.Actor, At: at}
+		return execution.Start{Action: act.ID, Permit: claims.ID, Digest: digest, Decision: decision, By: c.Actor, Roles: a.roles, At: at}
 	})
 	return r.State, r.Receipt, err
 }

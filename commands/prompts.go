@@ -11,6 +11,7 @@ import (
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/budget"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/process"
 	"github.com/clawoffice/ledger/internal/ledger"
 )
 
@@ -204,7 +205,7 @@ func (s *Service) giveBack(ctx context.Context, c Call, id domain.ReservationID,
 
 // release gives a reservation back unused.
 func (s *Service) release(ctx context.Context, c Call, id domain.ReservationID, reason string) error {
-	_, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "release"), func(at time.Time) budget.Command {
+	_, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.step(c, process.Release, string(id)), func(at time.Time) budget.Command {
 		return budget.Release{Reservation: id, Reason: reason, At: at}
 	})
 	return err
@@ -250,26 +251,24 @@ func (s *Service) RecordCompletion(ctx context.Context, c Call, ex domain.Execut
 	if err != nil {
 		return r.Receipt, err
 	}
-	settled, err := s.settleUse(ctx, c, p.Reservation, in)
+	settled, err := s.settleUse(ctx, c, p.Reservation, in.Usage, in.CostMicros)
 	r.Position = max(r.Position, settled.Position)
-	if err != nil {
-		s.later(func(ctx context.Context) error {
-			_, err := s.settleUse(ctx, c, p.Reservation, in)
-			return err
-		})
+	if err != nil { // the process settles it
+		s.logger.WarnContext(ctx, "a completion is recorded but not yet settled; it will be tried again",
+			"workspace", c.Workspace, "reservation", p.Reservation, "error", err)
 	}
-	return r.Receipt, err
+	return r.Receipt, nil
 }
 
 // settleUse replaces what a prompt had reserved by what it used. What the
 // spending book refuses (it forgot a reservation of long ago) is logged: the
 // completion is recorded, and its caller can do nothing about the book.
-func (s *Service) settleUse(ctx context.Context, c Call, id domain.ReservationID, in RecordCompletion) (Receipt, error) {
-	used := budget.Amounts{Calls: 1, PromptTokens: in.Usage.PromptTokens, OutputTokens: in.Usage.OutputTokens}
-	if in.CostMicros != nil {
-		used.CostMicros = *in.CostMicros
+func (s *Service) settleUse(ctx context.Context, c Call, id domain.ReservationID, usage execution.Usage, cost *domain.Micros) (Receipt, error) {
+	used := budget.Amounts{Calls: 1, PromptTokens: usage.PromptTokens, OutputTokens: usage.OutputTokens}
+	if cost != nil {
+		used.CostMicros = *cost
 	}
-	r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "settle"), func(at time.Time) budget.Command {
+	r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.step(c, process.Settle, string(id)), func(at time.Time) budget.Command {
 		return budget.Settle{Reservation: id, Used: used, At: at}
 	})
 	var refusal *domain.Error

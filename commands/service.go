@@ -59,7 +59,6 @@ type Service struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	denials *denials
-	retries chan struct{} // as many as may go on beside the calls
 
 	workspaces *Handler[workspace.State, workspace.Command, workspace.Event]
 	policies   *Handler[policy.State, policy.Command, policy.Event]
@@ -97,44 +96,12 @@ func New(c Config) *Service {
 	}
 	s.journals.options.Forever = false
 	s.executions.options.Young, s.approvals.options.Young = true, true
-	s.retries = make(chan struct{}, mostRetries)
 	s.denials = newDenials(s)
 	return s
 }
 
 // Close writes what is still summed up. Calls in progress are not waited for.
 func (s *Service) Close(ctx context.Context) error { return s.denials.close(ctx) }
-
-// How long, how often and how many further steps of recorded calls are tried
-// again beside the calls.
-const (
-	mostRetries = 256
-	retryFor    = 5 * time.Minute
-	retryPause  = time.Second
-)
-
-// later tries a further step of a recorded call again until it is done, so that
-// it is not left to a caller who may never ask again. Past its bounds, and when
-// the process ends, the caller's repeat is what is left.
-func (s *Service) later(step func(ctx context.Context) error) {
-	select {
-	case s.retries <- struct{}{}:
-	default:
-		return
-	}
-	go func() {
-		defer func() { <-s.retries }()
-		for end := s.now().Add(retryFor); s.now().Before(end); {
-			time.Sleep(retryPause)
-			ctx, cancel := context.WithTimeout(context.Background(), roundTime)
-			err := step(ctx)
-			cancel()
-			if err == nil {
-				return
-			}
-		}
-	}()
-}
 
 // NewCall makes a Call. key is the caller's idempotency key, "" for none; path
 // is the request's path without the query.

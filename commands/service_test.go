@@ -17,6 +17,7 @@ import (
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/gate"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/process"
 	"github.com/clawoffice/ledger/domain/workspace"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/eventlog/eventlogtest"
@@ -468,7 +469,9 @@ func TestFlowUnderFaults(t *testing.T) {
 			})
 			state, err := w.s.Approval(ctx, "acme", out.Approval)
 			w.must(err)
-			again(func() error { return w.s.FollowApproval(ctx, "acme", state) })
+			again(func() error {
+				return w.s.Perform(ctx, "acme", process.Command{Step: process.BringOutcome, Execution: out.Execution, Approval: state.Request.Approval})
+			})
 			ex, err := w.s.Execution(ctx, "acme", out.Execution)
 			w.must(err)
 			permit := w.s.Permit("acme", ex, "", w.agent)

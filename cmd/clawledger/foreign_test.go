@@ -57,7 +57,7 @@ func payloadHeader(t *testing.T, all []eventlog.Recorded) string {
 }
 
 // hangUp sends the signal on which keys are read again.
-func hangUp(t *testing.T, p *process) {
+func hangUp(t *testing.T, p *child) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

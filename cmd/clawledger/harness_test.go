@@ -75,8 +75,8 @@ func must(t *testing.T, args ...string) string {
 	return out
 }
 
-// process is a clawledger process.
-type process struct {
+// child is a clawledger process.
+type child struct {
 	t       *testing.T
 	cmd     *exec.Cmd
 	out     buffer
@@ -86,9 +86,9 @@ type process struct {
 }
 
 // spawn starts a process and waits for the line that says where it answers.
-func spawn(t *testing.T, prefix string, args ...string) *process {
+func spawn(t *testing.T, prefix string, args ...string) *child {
 	t.Helper()
-	p := &process{t: t, ended: make(chan struct{})}
+	p := &child{t: t, ended: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stderr = &p.errs
@@ -123,13 +123,13 @@ func spawn(t *testing.T, prefix string, args ...string) *process {
 }
 
 // kill ends the process as a crash would.
-func (p *process) kill() {
+func (p *child) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
 // stop ends the process as an operator would, and answers its exit code.
-func (p *process) stop() int {
+func (p *child) stop() int {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -141,7 +141,7 @@ func (p *process) stop() int {
 }
 
 // serving starts a serve process on a free port and waits until it is ready.
-func serving(t *testing.T, args ...string) (*process, *client) {
+func serving(t *testing.T, args ...string) (*child, *client) {
 	t.Helper()
 	p := spawn(t, "ClawOffice ledger at ", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	c := &client{t: t, url: p.address}
@@ -150,7 +150,7 @@ func serving(t *testing.T, args ...string) (*process, *client) {
 }
 
 // facing starts a face over a new log.
-func facing(t *testing.T, data, listen string) *process {
+func facing(t *testing.T, data, listen string) *child {
 	t.Helper()
 	return spawn(t, "EventStoreDB face: ", "face", "--data", data, "--listen", listen)
 }

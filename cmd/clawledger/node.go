@@ -20,6 +20,7 @@ import (
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/process"
 )
 
 // node is one server. Make it with newNode, run it with Run, end it with Close.
@@ -37,8 +38,10 @@ type node struct {
 	sealed   *sealed
 	access   *access.Model
 	lists    *directory.Model
+	owed     *process.Model
 	models   *projections.Models
 	service  *commands.Service
+	lease    *commands.Lease
 	registry *prometheus.Registry
 	server   *ledgerhttp.Server
 	face     *esdbface.Face
@@ -149,10 +152,10 @@ func (n *node) readModels(context.Context) (err error) {
 		n.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	n.access, n.lists = access.New(n.sealed.ring), directory.New()
+	n.access, n.lists, n.owed = access.New(n.sealed.ring), directory.New(), process.New()
 	n.pulse = &pulse{log: n.log, now: n.program.now, logger: n.program.log}
 	n.models, err = projections.New(n.sealed.ledger, n.config.Data, projections.Options{Logger: n.program.log, Metrics: n.registry},
-		n.access, n.lists, &outcomes{flow: n, log: n.program.log})
+		n.access, n.lists, n.owed)
 	if err != nil {
 		return err
 	}
@@ -168,6 +171,7 @@ func (n *node) decide(context.Context) error {
 	}
 	n.service = commands.New(commands.Config{Log: n.sealed.ledger, Secret: n.keys.Secret(), Permits: &permits{keys: n.keys},
 		Access: rights{n.access}, Places: places{n.lists}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log})
+	n.lease = n.service.NewLease(n.shared)
 	n.later(func() error {
 		n.halt() // models stop when no call can need them any more
 		n.running.Wait()
@@ -189,6 +193,8 @@ func (n *node) Run(ctx context.Context) error {
 	n.running.Go(func() { n.pulse.run(background) })
 	n.running.Go(func() { n.renewKeys(background) })
 	n.running.Go(func() { failed <- n.models.Run(background) })
+	n.running.Go(func() { n.lease.Run(background) })
+	n.running.Go(func() { n.chores().run(background) })
 	n.running.Go(func() { failed <- n.server.Serve(n.listener) })
 	if n.face != nil {
 		n.running.Go(func() { failed <- n.face.Serve(n.faceListener) })

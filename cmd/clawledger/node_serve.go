@@ -16,25 +16,10 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/approval"
 	ledgerhttp "github.com/clawoffice/ledger/http"
 	"github.com/clawoffice/ledger/internal/eventlog/esdbface"
 	"github.com/clawoffice/ledger/projections"
 )
-
-// Approval and FollowApproval pass on to the service, which is made after the
-// models that need it.
-func (n *node) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.ApprovalID) (approval.State, error) {
-	return n.service.Approval(ctx, ws, id)
-}
-
-// FollowApproval is the service's.
-func (n *node) FollowApproval(ctx context.Context, ws domain.WorkspaceID, state approval.State) error {
-	return n.service.FollowApproval(ctx, ws, state)
-}
-
-var _ approvalFlow = (*node)(nil)
 
 // URL is where the server answers.
 func (n *node) URL() string {
@@ -51,7 +36,7 @@ func (n *node) parts() []ledgerhttp.Part {
 	parts := []ledgerhttp.Part{{Name: "log", Ready: log == "", Reason: log}, {Name: "clock", Ready: clock == "", Reason: clock}}
 	for _, h := range n.models.Health() {
 		part := ledgerhttp.Part{Name: h.Name, Ready: h.OK(), Reason: h.Reason}
-		if h.Condition == projections.CatchingUp && h.Name != outcomesName {
+		if h.Condition == projections.CatchingUp {
 			part.Ready, part.Reason = false, "it is catching up with the log"
 		}
 		parts = append(parts, part)

@@ -1,0 +1,254 @@
+// Package process is the model of what the ledger owes itself: the fold of
+// package domain/process for every workspace, in memory, with what is due in
+// order of time. Whoever holds the lease takes what is due from it; the events
+// that follow take it off again.
+//
+// Its rows hold ids and times only, and only make starts fast. A row names a
+// step and never how it goes: whoever takes the step reads that from the
+// streams, so that a forged row can make nothing happen that the log does not
+// say.
+package process
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/process"
+	"github.com/clawoffice/ledger/domain/schema"
+	"github.com/clawoffice/ledger/internal/eventlog"
+	"github.com/clawoffice/ledger/internal/ledger"
+	"github.com/clawoffice/ledger/projections"
+)
+
+// Name is the projection's name.
+const Name = "process"
+
+// Model is what is owed in all workspaces. Questions may be asked from
+// anywhere at any time; the projection's methods are for package projections
+// alone.
+type Model struct {
+	mu         sync.Mutex
+	workspaces map[domain.WorkspaceID]process.State
+	due        domain.Map[string, Owed] // by time
+
+	// Of the one goroutine that applies.
+	at    eventlog.Position // up to here everything is folded
+	dirty map[place]bool    // what changed since the last Flush, and whether the rows have it
+}
+
+// place is where an entry belongs.
+type place struct {
+	ws  domain.WorkspaceID
+	key process.Key
+}
+
+// Owed is a step that is owed in a workspace.
+type Owed struct {
+	Workspace domain.WorkspaceID
+	Command   process.Command
+	Due       time.Time
+}
+
+var _ projections.Projection = (*Model)(nil)
+
+// New makes an empty Model.
+func New() *Model {
+	return &Model{workspaces: map[domain.WorkspaceID]process.State{}, dirty: map[place]bool{}}
+}
+
+// Spec says what the projection is.
+func (*Model) Spec() projections.Spec {
+	return projections.Spec{Name: Name, Version: 1, Memory: true, Schema: rows, Types: []string{
+		"execution.requested.", "execution.action_requested.", "execution.action_authorized.", "execution.action_denied.",
+		"execution.prompt_", "execution.completion_recorded.",
+		"execution.completed.", "execution.failed.", "execution.cancelled.", "execution.resolved.",
+		"approval.requested.", "approval.escalated.", "approval.approved.", "approval.denied.", "approval.expired.", "approval.withdrawn.",
+		"budget.reserved.", "budget.settled.", "budget.released.", "budget.expired.", "budget.alerted.",
+		"grant.used.", "webhook."}}
+}
+
+// Due lists what is due at a moment, the longest due first.
+func (m *Model) Due(now time.Time, limit int) []Owed {
+	m.mu.Lock()
+	due := m.due
+	m.mu.Unlock()
+	var owed []Owed
+	for _, o := range due.All() {
+		if o.Due.After(now) || len(owed) == limit {
+			break
+		}
+		owed = append(owed, o)
+	}
+	return owed
+}
+
+// Still reports whether a step is owed as it was.
+func (m *Model) Still(o Owed) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.due.Has(dueKey(o.Workspace, o.Command.Key(), o.Due))
+}
+
+// Len is how many steps are owed, timers included.
+func (m *Model) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.due.Len()
+}
+
+// Webhooks lists a workspace's receivers of notifications that are not
+// disabled.
+func (m *Model) Webhooks(ws domain.WorkspaceID) []domain.WebhookID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.workspaces[ws].Hooks.Keys()
+}
+
+// Apply folds a record.
+func (m *Model) Apply(_ context.Context, r *ledger.Record) error {
+	if r.Position <= m.at {
+		return nil
+	}
+	if r.Erased {
+		return errErased
+	}
+	_, data, err := ledger.UnwrapFact(r.Payload)
+	if err != nil {
+		return err
+	}
+	if idle(r.Type, data) {
+		m.at = r.Position
+		return nil
+	}
+	event, err := schema.Decode(r.Type, data)
+	if err != nil {
+		return fmt.Errorf("its payload does not decode as %s", r.Type)
+	}
+	_, stream, _ := strings.Cut(r.Stream, "/")
+	_, id, _ := strings.Cut(stream, "-")
+	m.fold(process.Happened{Workspace: r.Workspace, Stream: id, Record: ledger.EventID(r.ID), Time: r.Time, Event: event})
+	m.at = r.Position
+	return nil
+}
+
+// idle reports, without decoding it, that a request waits for nobody: most do
+// not, and they are the largest events.
+func idle(name string, data []byte) bool {
+	return (name == "execution.requested.v1" || name == "execution.action_requested.v1") && !bytes.Contains(data, []byte(`"approval":"`))
+}
+
+func (m *Model) fold(h process.Happened) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.workspaces[h.Workspace]
+	after, keys := before.Evolve(h)
+	if len(keys) == 0 {
+		return
+	}
+	m.workspaces[h.Workspace] = after
+	for _, key := range keys {
+		m.schedule(h.Workspace, key, before, after)
+		if p := (place{h.Workspace, key}); !m.touched(p) {
+			m.dirty[p] = before.Entries.Has(key)
+		}
+	}
+}
+
+func (m *Model) touched(p place) bool {
+	_, ok := m.dirty[p]
+	return ok
+}
+
+// schedule moves an entry in the order of time.
+func (m *Model) schedule(ws domain.WorkspaceID, key process.Key, before, after process.State) {
+	if e, ok := before.Entries.Get(key); ok && e.Owed != nil {
+		m.due = m.due.Delete(dueKey(ws, key, e.Owed.Due))
+	}
+	if e, ok := after.Entries.Get(key); ok && e.Owed != nil {
+		m.due = m.due.Set(dueKey(ws, key, e.Owed.Due), Owed{ws, e.Owed.Command, e.Owed.Due})
+	}
+}
+
+// dueKey orders by time.
+func dueKey(ws domain.WorkspaceID, key process.Key, due time.Time) string {
+	return fmt.Sprintf("%016x %s %s", due.UnixMicro(), ws, key)
+}
+
+const rows = `
+CREATE TABLE entry (
+	ws TEXT NOT NULL,
+	key TEXT NOT NULL,   -- what is remembered
+	value TEXT NOT NULL, -- as JSON: ids and times
+	PRIMARY KEY (ws, key)
+) WITHOUT ROWID;`
+
+// Flush writes the entries that changed since rows were written last.
+func (m *Model) Flush(_ context.Context, conn *sqlite.Conn) error {
+	for p, stored := range m.dirty {
+		if err := m.write(conn, p, stored); err != nil {
+			return fmt.Errorf("saving what is owed in %s: %w", p.ws, err)
+		}
+	}
+	clear(m.dirty)
+	return nil
+}
+
+// write writes an entry, if it did not come and go between two times.
+func (m *Model) write(conn *sqlite.Conn, p place, stored bool) error {
+	m.mu.Lock()
+	e, ok := m.workspaces[p.ws].Entries.Get(p.key)
+	m.mu.Unlock()
+	if !ok && !stored {
+		return nil
+	}
+	if !ok {
+		return sqlitex.Execute(conn, `DELETE FROM entry WHERE ws = ? AND key = ?`, &sqlitex.ExecOptions{Args: []any{string(p.ws), string(p.key)}})
+	}
+	value, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	return sqlitex.Execute(conn, `INSERT INTO entry (ws, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+		&sqlitex.ExecOptions{Args: []any{string(p.ws), string(p.key), string(value)}})
+}
+
+// Load takes everything from the rows: they stand at the position given, and
+// what was folded beyond it comes again.
+func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
+	workspaces, due := map[domain.WorkspaceID]process.State{}, domain.Map[string, Owed]{}
+	err := file.View(ctx, func(conn *sqlite.Conn) error {
+		return sqlitex.Execute(conn, `SELECT ws, key, value FROM entry`, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+			ws, key := domain.WorkspaceID(s.ColumnText(0)), process.Key(s.ColumnText(1))
+			var e process.Entry
+			if err := json.Unmarshal([]byte(s.ColumnText(2)), &e); err != nil {
+				return fmt.Errorf("%w: a row of %s is damaged", projections.ErrUnusable, ws)
+			}
+			workspaces[ws] = workspaces[ws].Restore(key, e)
+			if e.Owed != nil {
+				due = due.Set(dueKey(ws, key, e.Owed.Due), Owed{ws, e.Owed.Command, e.Owed.Due})
+			}
+			return nil
+		}})
+	})
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.workspaces, m.due, m.at = workspaces, due, at
+	clear(m.dirty)
+	return nil
+}
+
+// errErased stops the model: these records are all facts.
+var errErased = errors.New("it is a fact and yet its key was destroyed, which no fact's is")
