@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/clawoffice/ledger/domain"
 )
@@ -18,6 +19,7 @@ const (
 	purposeSubject = "subject"
 	purposeDataKey = "data-key"
 	purposeCheck   = "key-directory"
+	purposeWebhook = "webhook"
 )
 
 // CommandID is the id of a command: the same for the same actor, method, path
@@ -79,4 +81,12 @@ func (s Secret) SubjectTag(ws domain.WorkspaceID, subject string) domain.Subject
 	sum := s.Tag(purposeSubject, string(ws), subject)
 	var text [idLength]byte
 	return domain.SubjectTag(appendID(text[:0], &sum))
+}
+
+// WebhookKey is the nth key of a webhook, which signs what is sent there: 32
+// bytes, as good as random to whoever has others of them. It is shown to the
+// receiver, so nothing else is ever derived from it.
+func (s Secret) WebhookKey(ws domain.WorkspaceID, webhook domain.WebhookID, n int) []byte {
+	key := s.Tag(purposeWebhook, string(ws), string(webhook), strconv.Itoa(n))
+	return key[:]
 }

@@ -52,6 +52,7 @@ func TestTagsAreWhatTheyAreDefinedToBe(t *testing.T) {
 			hex.EncodeToString(reference("command", "acme", "agent", "ag_1", "POST", "/v1/x", "key")[:16])},
 		{"subject tag", string(s.SubjectTag("acme", "ada@example.org")),
 			base32ID.EncodeToString(reference("subject", "acme", "ada@example.org")[:16])},
+		{"webhook key", hex.EncodeToString(s.WebhookKey("acme", "wh_1", 12)), hex.EncodeToString(reference("webhook", "acme", "wh_1", "12"))},
 		{"body", s.BodyMAC([]byte("body")), base64.RawURLEncoding.EncodeToString(reference("body", "body")[:16])},
 	}
 	for _, row := range rows {
@@ -72,6 +73,7 @@ func TestDerivedValuesAreDurable(t *testing.T) {
 		{"event id", hex.EncodeToString(event[:]), "72e555abf7d082fcbf07b07cadb497da"},
 		{"body", s.BodyMAC([]byte(`{"a":1}`)), "7StreEY-OZNi-WF8GrM9kw"},
 		{"subject tag", string(s.SubjectTag("acme", "ada@example.org")), "aomwtkcbwrbcvyjkdgjolzkuwq"},
+		{"webhook key", hex.EncodeToString(s.WebhookKey("acme", "wh_1", 1)), "304ba8f5b6b5c7f5d401cecaae7e2c32816489610dad0f8fd379561bd7b4661d"},
 	}
 	for _, row := range rows {
 		if row.got != row.want {
