@@ -31,7 +31,7 @@ type Absent struct {
 // Mine answers the pending approvals that somebody may decide at f.At, those
 // that expire first first. It shuts out what the domain shuts out: an agent,
 // the requester and the excluded, for themselves and through somebody else, and
-// whoever voted already. The filter's status is not asked.
+// whoever has a part in a vote already. The filter's status is not asked.
 func (m *Model) Mine(ctx context.Context, ws domain.WorkspaceID, v Voter, f Filter, cursor string, limit int) (Page, error) {
 	from, err := parsePlace(firstToEnd, cursor)
 	if err != nil {
@@ -113,27 +113,21 @@ func (v Voter) roles() []domain.RoleName {
 }
 
 // may reports whether the voter may decide by a role that is accepted: for
-// itself, or for an absent member. Nobody votes twice, for whomever it is.
+// itself, or for an absent member. Each person has a part in one vote at most.
 func (v Voter) may(a *Approval, role domain.RoleName) bool {
 	switch {
-	case a.shutsOut(v.Actor), slices.ContainsFunc(a.Votes, func(vote Vote) bool { return vote.By == v.Actor }):
+	case !a.takes(v.Actor):
 		return false
 	case role == anybody, slices.Contains(v.Roles, role):
-		if !a.countsFor(v.Actor) {
-			return true
-		}
+		return true
 	}
 	return slices.ContainsFunc(v.For, func(absent Absent) bool {
-		return slices.Contains(absent.Roles, role) && !a.shutsOut(absent.Member) && !a.countsFor(absent.Member)
+		return slices.Contains(absent.Roles, role) && a.takes(absent.Member)
 	})
 }
 
-// shutsOut reports whether somebody may not decide, whatever the role.
-func (a *Approval) shutsOut(who domain.Actor) bool {
-	return a.Requester == who || slices.Contains(a.Excluded, who)
-}
-
-// countsFor reports whether there is a vote that counts as somebody's.
-func (a *Approval) countsFor(who domain.Actor) bool {
-	return slices.ContainsFunc(a.Votes, func(v Vote) bool { return v.For == who || v.For == domain.Actor{} && v.By == who })
+// takes reports whether somebody may have a part in a vote, whatever the role.
+func (a *Approval) takes(who domain.Actor) bool {
+	return who != a.Requester && !slices.Contains(a.Excluded, who) &&
+		!slices.ContainsFunc(a.Votes, func(v Vote) bool { return v.By == who || v.For == who })
 }

@@ -33,11 +33,15 @@ func TestMine(t *testing.T) {
 		request("ap_55", ends(55), func(r *approval.Requested) { r.Kind, r.Requirement.Risk = "table.update", "low" }),
 		request("ap_25", ends(25)),
 		request("ap_5", ends(5)),
+		request("ap_52", ends(52), two),
 	} {
 		b.put("acme", r.Approval, r)
 	}
 	b.put("other", "ap_1", request("ap_1"))
 	b.put("acme", "ap_45", vote(bob, approval.Approve))
+	stoodIn := vote(carol, approval.Approve)
+	stoodIn.OnBehalf, stoodIn.Delegation = bob, "dl_1"
+	b.put("acme", "ap_52", stoodIn)
 	b.put("acme", "ap_25", vote(carol, approval.Approve), approval.Approved{At: noon})
 	m := built(t, b.Ledger, t.TempDir())
 
@@ -50,12 +54,12 @@ func TestMine(t *testing.T) {
 		want []domain.ApprovalID
 	}{
 		{"a supervisor, first to expire first", approvals.Voter{Actor: alice, Roles: supervisor}, approvals.Filter{At: at},
-			[]domain.ApprovalID{"ap_20", "ap_30", "ap_35", "ap_40", "ap_45", "ap_50", "ap_55"}},
+			[]domain.ApprovalID{"ap_20", "ap_30", "ap_35", "ap_40", "ap_45", "ap_50", "ap_52", "ap_55"}},
 		{"before the escalation", approvals.Voter{Actor: alice, Roles: supervisor}, approvals.Filter{At: at.Add(-time.Microsecond)},
-			[]domain.ApprovalID{"ap_20", "ap_30", "ap_40", "ap_45", "ap_50", "ap_55"}},
+			[]domain.ApprovalID{"ap_20", "ap_30", "ap_40", "ap_45", "ap_50", "ap_52", "ap_55"}},
 		{"when most are over", approvals.Voter{Actor: alice, Roles: supervisor}, approvals.Filter{At: noon.Add(50 * time.Minute)},
-			[]domain.ApprovalID{"ap_55"}},
-		{"requester, excluded and voter", approvals.Voter{Actor: bob, Roles: supervisor}, approvals.Filter{At: at},
+			[]domain.ApprovalID{"ap_52", "ap_55"}},
+		{"requester, excluded, voter, and voted for", approvals.Voter{Actor: bob, Roles: supervisor}, approvals.Filter{At: at},
 			[]domain.ApprovalID{"ap_35", "ap_40", "ap_50", "ap_55"}},
 		{"found by two roles", approvals.Voter{Actor: alice, Roles: []domain.RoleName{"auditor", "lawyer"}}, approvals.Filter{At: noon},
 			[]domain.ApprovalID{"ap_35", "ap_40"}},

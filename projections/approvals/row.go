@@ -41,7 +41,7 @@ type Approval struct {
 	number int64 // position of its request
 }
 
-// Vote is that somebody voted. With For it counts as that member's vote.
+// Vote is that somebody voted, with For in that member's place.
 type Vote struct {
 	By      domain.Actor `json:"by"`
 	For     domain.Actor `json:"for,omitzero"`
@@ -63,10 +63,8 @@ func begin(e entry, r approval.Requested) *Approval {
 	a := &Approval{ID: e.id, Execution: r.Execution, Action: r.Action, Workflow: r.Workflow, Kind: r.Kind, Risk: r.Requirement.Risk,
 		Requester: r.Requester, Status: approval.StatusPending, Created: r.At, Expires: r.ExpiresAt, Roles: r.Requirement.Roles,
 		Needed: r.Requirement.Count, Excluded: r.Excluded, Position: e.position, number: int64(e.position)}
-	if to := r.Requirement.Escalate; to != nil {
-		if after, err := time.ParseDuration(to.After); err == nil {
-			a.Escalates, a.Escalation = r.At.Add(after), to.Roles
-		}
+	if a.Escalates = (approval.State{Request: r}).EscalatesAt(); !a.Escalates.IsZero() {
+		a.Escalation = r.Requirement.Escalate.Roles
 	}
 	return a
 }
