@@ -8,7 +8,7 @@ import (
 )
 
 // Condition is a condition that stands outside a policy, ready to evaluate. It
-// never changes and is safe for concurrent use.
+// never changes and is safe for concurrent use. The zero Condition always holds.
 type Condition struct{ compiled *condition }
 
 // Condition compiles a condition; "" always holds. A wrong one is refused with
@@ -26,8 +26,20 @@ func (c *Cache) Condition(text string) (Condition, error) {
 	return Condition{compiled}, nil
 }
 
-// Holds evaluates the condition on an action, with the limits of work that a
-// decision has. When it can't be evaluated, trouble says why, without content.
-func (c Condition) Holds(in Input) (held bool, trouble string) {
-	return c.compiled.holds(&facts{in: &in})
+// Trial evaluates conditions on one action, one after another. Together they
+// may take the work that one decision may. It serves one goroutine.
+type Trial struct {
+	in    Input
+	facts facts
 }
+
+// NewTrial begins a trial on an action.
+func NewTrial(in Input) *Trial {
+	t := &Trial{in: in}
+	t.facts.in = &t.in
+	return t
+}
+
+// Holds evaluates a condition. When it can't be evaluated it does not hold, and
+// trouble says why, without content.
+func (t *Trial) Holds(c Condition) (held bool, trouble string) { return c.compiled.holds(&t.facts) }

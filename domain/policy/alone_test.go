@@ -29,10 +29,36 @@ func TestConditionAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if held, trouble := c.Holds(in); held != test.held || (trouble != "") != test.trouble {
+			if held, trouble := policy.NewTrial(in).Holds(c); held != test.held || (trouble != "") != test.trouble {
 				t.Errorf("held %v, trouble %q", held, trouble)
 			}
 		})
+	}
+}
+
+// The conditions of a trial share the work of one decision, so that however many
+// there are, it ends.
+func TestTrialIsBounded(t *testing.T) {
+	heavy, err := new(policy.Cache).Condition(`action.params.list.all(x, action.params.list.all(y, y >= 0.0))`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	light, err := new(policy.Cache).Condition(`workflow == ""`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := strings.Repeat("1,", 3000) + "1"
+	trial := policy.NewTrial(policy.Input{Params: json.RawMessage(`{"list":[` + list + `]}`)})
+	if held, trouble := trial.Holds(light); !held || trouble != "" {
+		t.Errorf("a light condition: %v, %s", held, trouble)
+	}
+	for range policy.DecisionSteps / policy.ConditionSteps {
+		if held, trouble := trial.Holds(heavy); held || trouble == "" {
+			t.Fatal("a heavy condition was not cut off")
+		}
+	}
+	if held, trouble := trial.Holds(light); held || trouble == "" {
+		t.Error("a condition was evaluated when no work was left")
 	}
 }
 
