@@ -94,6 +94,8 @@ func commands() []struct {
 		{"remove agent", workspace.RemoveAgent{Agent: "ag_1", By: olga, At: now}, true},
 		{"issue token", workspace.IssueToken{Actor: agent, Token: token("tk_new"), By: olga, At: now}, false},
 		{"revoke token", workspace.RevokeToken{Token: "tk_olga", By: olga, At: now}, true},
+		{"delegate", workspace.Delegate{Delegation: "dg_1", To: "mb_adam", Until: later, By: olga, At: now}, false},
+		{"end delegation", workspace.EndDelegation{Delegation: "dg_office", By: olga, At: now}, true},
 	}
 }
 
@@ -133,6 +135,8 @@ func TestStrangersAreRefused(t *testing.T) {
 			"remove agent":   workspace.RemoveAgent{Agent: "ag_1", By: who, At: now},
 			"issue token":    workspace.IssueToken{Actor: agent, Token: token("tk_new"), By: who, At: now},
 			"revoke token":   workspace.RevokeToken{Token: "tk_olga", By: who, At: now},
+			"delegate":       workspace.Delegate{Delegation: "dg_1", To: "mb_adam", Until: later, By: who, At: now},
+			"end delegation": workspace.EndDelegation{Delegation: "dg_office", By: who, At: now},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				s.When(command).Refused(t, domain.Forbidden, "permission_denied")

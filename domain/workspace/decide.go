@@ -50,6 +50,10 @@ func (s State) Decide(command Command) ([]Event, error) {
 		return s.issueToken(c)
 	case RevokeToken:
 		return s.revokeToken(c)
+	case Delegate:
+		return s.delegate(c)
+	case EndDelegation:
+		return s.endDelegation(c)
 	}
 	return nil, domain.Refuse(domain.Invalid, "command_unknown", "a workspace does not know this command")
 }

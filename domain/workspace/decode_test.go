@@ -30,6 +30,8 @@ func samples() []workspace.Event {
 		workspace.AgentRemoved{Agent: "ag_1", By: olga},
 		token,
 		workspace.TokenRevoked{Token: "tk_x", By: olga},
+		delegated(),
+		workspace.DelegationEnded{Delegation: "dg_1", By: sue, At: now},
 	}
 }
 

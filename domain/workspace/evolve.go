@@ -41,6 +41,10 @@ func (s State) Evolve(event Event) State {
 		return s.issued(e)
 	case TokenRevoked:
 		return s.revoked(e.Token)
+	case Delegated:
+		return s.delegated(e)
+	case DelegationEnded:
+		return s.delegationEnded(e.Delegation)
 	}
 	return s
 }
@@ -84,7 +88,7 @@ func (s State) memberRemoved(e MemberRemoved) State {
 	m.Status, m.Holding = Removed, Holding{}
 	s.Members = s.Members.Set(e.Member, m)
 	s.Actors--
-	return s.revokedAll(domain.MemberActor(e.Member))
+	return s.endedAll(e.Member).revokedAll(domain.MemberActor(e.Member))
 }
 
 func (s State) rolesSet(e RolesSet) State {

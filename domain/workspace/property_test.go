@@ -30,7 +30,7 @@ func draw(t *rapid.T, n int, at time.Time) workspace.Command {
 		until = ptr(at.Add(time.Duration(minutes-5) * time.Minute))
 	}
 	fresh := token(domain.CredentialID(fmt.Sprint("tk_", n)))
-	switch rapid.IntRange(0, 10).Draw(t, "command") {
+	switch rapid.IntRange(0, 14).Draw(t, "command") {
 	case 0:
 		id := domain.MemberID(fmt.Sprint("mb_", n))
 		return workspace.InviteMember{Person: workspace.Person{Member: id, Subject: domain.SubjectTag("subject of " + who.ID)}, Roles: names,
@@ -51,7 +51,14 @@ func draw(t *rapid.T, n int, at time.Time) workspace.Command {
 		return workspace.RemoveAgent{Agent: domain.AgentID(who.ID), By: by, At: at}
 	case 7:
 		return workspace.IssueToken{Actor: who, Token: fresh, By: by, At: at}
-	case 8:
+	case 8, 9:
+		c := workspace.Delegate{Delegation: domain.DelegationID(fmt.Sprint("dg_", n)), To: domain.MemberID(who.ID), Roles: names, By: by, At: at}
+		c.Start = at.Add(time.Duration(rapid.IntRange(-5, 30).Draw(t, "start")) * time.Minute)
+		c.Until = c.Start.Add(time.Duration(rapid.IntRange(-1, 60).Draw(t, "absence")) * time.Minute)
+		return c
+	case 10:
+		return workspace.EndDelegation{Delegation: domain.DelegationID(fmt.Sprint("dg_", rapid.IntRange(0, n).Draw(t, "delegation"))), By: by, At: at}
+	case 11:
 		return workspace.RevokeToken{Token: domain.CredentialID(fmt.Sprint("tk_", rapid.IntRange(0, n).Draw(t, "token"))), By: by, At: at}
 	}
 	return workspace.SetRoles{Actor: who, Roles: names, Until: until, By: by, At: at}
@@ -71,8 +78,9 @@ func giver(c workspace.Command) (domain.Actor, bool) {
 }
 
 // Whatever is asked in whatever order: there is always a lasting owner, rights
-// only flow downwards, agents never decide approvals, and the indexes agree
-// with what they index.
+// only flow downwards, agents never decide approvals, who stands in for another
+// has nothing that the other does not hold, and the indexes agree with what
+// they index.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, at := office(workspace.AgentRegistered{Agent: "ag_2", Name: "n", Roles: roles(domain.RoleAdmin), Workflows: []domain.Workflow{"*"}, By: olga}).State(), now
@@ -87,6 +95,7 @@ func TestInvariants(t *testing.T) {
 			s = domain.Fold(s, events...)
 			downwards(t, before, s, command, at)
 			sound(t, s, at)
+			standsIn(t, s, at)
 		}
 	})
 }
@@ -141,5 +150,40 @@ func sound(t *rapid.T, s workspace.State, at time.Time) {
 		if c.Live(at) && !s.Active(c.Actor, at) {
 			t.Fatalf("token %s of %v, who is gone, lives", id, c.Actor)
 		}
+	}
+}
+
+func standsIn(t *rapid.T, s workspace.State, at time.Time) {
+	for from, absent := range s.Members.All() {
+		ids, _ := s.DelegationsOf.Get(from)
+		if len(ids) > workspace.MaxDelegations || len(ids) > 0 && absent.Status == workspace.Removed {
+			t.Fatalf("%s, who %s, has %d delegations", from, absent.Status, len(ids))
+		}
+		for to, m := range s.Members.All() {
+			id, delegated := s.Delegated(to, from, at)
+			if (id == "") != (len(delegated) == 0) || id != "" && (to == from || m.Status != workspace.Joined || !slices.Contains(ids, id)) {
+				t.Fatalf("%s, who %s, has %v of %s under %q", to, m.Status, delegated, from, id)
+			}
+			if id != "" && !s.Allows(domain.MemberActor(from), domain.ApprovalDecide, at) {
+				t.Fatalf("%s decides for %s, who may not", to, from)
+			}
+			for _, role := range delegated {
+				if !slices.Contains(s.RolesOf(domain.MemberActor(from), at), role) {
+					t.Fatalf("%s has %s of %s, who does not hold it", to, role, from)
+				}
+			}
+		}
+	}
+	indexed := 0
+	for from, ids := range s.DelegationsOf.All() {
+		for _, id := range ids {
+			if d, ok := s.Delegations.Get(id); !ok || d.From != from {
+				t.Fatalf("delegation %s is indexed under %s", id, from)
+			}
+			indexed++
+		}
+	}
+	if indexed != s.Delegations.Len() {
+		t.Fatalf("%d delegations, %d indexed", s.Delegations.Len(), indexed)
 	}
 }

@@ -11,8 +11,13 @@
 // Separation of duties shuts out whoever used that right where a policy asks.
 // Permissions that belong to humans (see [HumanOnly]) never reach an agent.
 //
+// A member who will be absent may delegate voting on approvals to another, with
+// roles that the absent one holds, for a time. What is delegated is not held:
+// it shows in no permission, and is not delegated on.
+//
 // Limits: 10,000 members and agents together, 200 custom roles, 20 roles an
-// actor, 50 live tokens an actor. The newest 100 tokens of each actor stay in
+// actor, 50 live tokens an actor, 20 delegations a member, each of which ends
+// within 90 days. The newest 100 tokens of each actor stay in
 // the state; older dead ones are forgotten here, and remain in the log.
 package workspace
 
@@ -30,10 +35,14 @@ const (
 	MaxRolesPerActor = 20
 	MaxLiveTokens    = 50  // per actor
 	MaxWorkflows     = 100 // per agent
+	MaxDelegations   = 20  // live, of one absent member
 	maxKnownTokens   = 100 // per actor, live and dead
 	maxName          = 200 // bytes
 	maxText          = 500 // bytes of a description or a reason
 )
+
+// MaxAbsence is how far ahead a delegation may end.
+const MaxAbsence = 90 * 24 * time.Hour
 
 // Status is where a membership stands.
 type Status string
@@ -127,10 +136,12 @@ type State struct {
 	Roles   domain.Map[domain.RoleName, Role]           `json:"roles"`
 	Tokens  domain.Map[domain.CredentialID, Credential] `json:"tokens"`
 
+	Delegations domain.Map[domain.DelegationID, Delegation] `json:"delegations"`
+
 	// Actors counts members and agents that were not removed. The rest are
 	// indexes: who stands for a subject, which invitation is whose, which
 	// tokens an actor has (by its stored form, oldest first), which token has
-	// a hash, and the last version of each custom role that was deleted, so
+	// a hash, what an absent member delegated (oldest first), and the last version of each custom role that was deleted, so
 	// that a role made anew never repeats a version.
 	Actors      int                                            `json:"actors"`
 	Subjects    domain.Map[domain.SubjectTag, domain.MemberID] `json:"subjects"`
@@ -138,6 +149,8 @@ type State struct {
 	TokensOf    domain.Map[string, []domain.CredentialID]      `json:"tokens_of"`
 	Hashes      domain.Map[domain.Digest, domain.CredentialID] `json:"hashes"`
 	Retired     domain.Map[domain.RoleName, int]               `json:"retired"`
+
+	DelegationsOf domain.Map[domain.MemberID, []domain.DelegationID] `json:"delegations_of"`
 }
 
 // keyOf is the stored form of an actor, the key of TokensOf.

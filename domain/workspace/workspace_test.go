@@ -65,6 +65,7 @@ func office(more ...workspace.Event) story {
 		workspace.AgentRegistered{Agent: "ag_1", Name: "bookkeeper", Roles: roles(domain.RoleAgent),
 			Workflows: []domain.Workflow{"invoices"}, By: olga, At: earlier},
 		workspace.RoleDefined{Role: "clerk", Permissions: []domain.Permission{domain.BudgetRead}, Version: 1, By: olga},
+		workspace.Delegated{Delegation: "dg_office", From: "mb_olga", To: "mb_mia", Roles: roles(domain.RoleOwner), Start: now, Until: later, At: earlier},
 	).And(more...)
 }
 
