@@ -6,7 +6,7 @@ LISTEN  ?= 127.0.0.1:8080
 FUZZTIME ?= 2s
 
 BIN := bin/clawledger
-FACE_NPM := internal/eventlog/esdbface/testdata/npm
+NPM := internal/eventlog/esdbface/testdata/npm internal/webhook/testdata/npm
 
 .PHONY: help
 help: ## Say what there is
@@ -40,9 +40,9 @@ deps: ## Install what tests need beside Go, where that can be done
 	  else echo "note: no C compiler, which the race detector needs; install gcc"; fi; fi
 	@if ! command -v npm >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm || true; fi
-	@if command -v npm >/dev/null 2>&1 && [ -f $(FACE_NPM)/package-lock.json ]; then \
-	  cd $(FACE_NPM) && { [ -d node_modules/@eventstore/db-client ] || npm ci --no-audit --no-fund; }; \
-	else echo "note: no npm, so the test of the Node client is skipped"; fi
+	@if command -v npm >/dev/null 2>&1; then \
+	  for dir in $(NPM); do ( cd $$dir && { [ -d node_modules ] || npm ci --ignore-scripts --no-audit --no-fund; } ) || exit 1; done; \
+	else echo "note: no npm, so the tests with Node are skipped"; fi
 	$(GO) mod download
 
 .PHONY: vet

@@ -90,3 +90,7 @@ func (s Secret) WebhookKey(ws domain.WorkspaceID, webhook domain.WebhookID, n in
 	key := s.Tag(purposeWebhook, string(ws), string(webhook), strconv.Itoa(n))
 	return key[:]
 }
+
+// WebhookSecret is a webhook's key as its receiver is shown it, and as
+// receivers' libraries read it.
+func WebhookSecret(key []byte) string { return "whsec_" + base64.StdEncoding.EncodeToString(key) }

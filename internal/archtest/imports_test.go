@@ -27,6 +27,7 @@ var layers = []layer{
 	{"internal/eventlog/eventstoredb", []string{"internal/eventlog."}},
 	{"internal/eventlog/sqlite", []string{"internal/eventlog."}},
 	{"internal/eventlog", nil},
+	{"internal/webhook", []string{"domain.", "domain/webhook"}},
 	{"internal/ledger", []string{"domain.", "domain/schema", "crypto", "internal/eventlog."}},
 	{"commands", []string{"domain", "crypto", "internal/ledger", "internal/eventlog."}},
 	{"projections", []string{"domain", "crypto", "internal/ledger", "internal/eventlog.", "projections"}},
