@@ -71,6 +71,8 @@ func TestSamplesAreFolded(t *testing.T) {
 		"member_invited", "member_joined", "roles_set", "token_revoked")
 	fold[workspace.State](t, "workspace_undone", "created", "role_defined", "role_deleted", "agent_registered", "token_issued",
 		"member_invited", "member_joined", "agent_removed", "member_removed")
+	fold[workspace.State](t, "workspace_delegated", "created", "member_invited", "member_joined", "delegated")
+	fold[workspace.State](t, "workspace_delegation_ended", "created", "member_invited", "member_joined", "delegated", "delegation_ended")
 	fold[policy.State](t, "policy", "written")
 	fold[budget.State](t, "budget", "prices_set", "defined", "reserved", "expired", "settled", "alerted")
 	fold[budget.State](t, "budget_undone", "defined", "reserved", "released", "deleted")
@@ -80,6 +82,7 @@ func TestSamplesAreFolded(t *testing.T) {
 	fold[execution.State](t, "execution_cancelled", "requested", "cancelled")
 	fold[execution.State](t, "execution_resolved", "requested", "action_authorized", "action_started", "prompt_recorded", "prompt_resolved", "resolved")
 	fold[approval.State](t, "approval", "requested", "vote_cast", "approved")
+	fold[approval.State](t, "approval_escalated", "requested", "escalated", "vote_cast", "approved")
 	fold[approval.State](t, "approval_denied", "requested", "denied")
 	fold[approval.State](t, "approval_expired", "requested", "expired")
 	fold[approval.State](t, "approval_withdrawn", "requested", "withdrawn")
