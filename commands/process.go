@@ -168,6 +168,9 @@ func (s *Service) settleAgain(ctx context.Context, c Call, o process.Command) er
 		if err != nil {
 			return translate(err)
 		}
+		if isContent(r.Type) {
+			continue
+		}
 		_, event, err := s.executions.open(&r)
 		if err != nil {
 			return err
