@@ -77,23 +77,6 @@ func (h *handlers) DeleteBudget(ctx context.Context, r api.DeleteBudgetRequestOb
 	return api.DeleteBudget204Response{Headers: api.DeleteBudget204ResponseHeaders{LedgerPosition: positionOf(receipt)}}, err
 }
 
-// GetBudgetUsage answers what a budget has used in its present window.
-func (h *handlers) GetBudgetUsage(ctx context.Context, r api.GetBudgetUsageRequestObject) (api.GetBudgetUsageResponseObject, error) {
-	s, err := h.service.Book(ctx, domain.WorkspaceID(r.Ws))
-	if err != nil {
-		return nil, err
-	}
-	u, ok := s.Usage(domain.BudgetID(r.Budget), h.now())
-	if !ok {
-		return nil, errNotFound
-	}
-	out := api.GetBudgetUsage200JSONResponse{Budget: r.Budget, Version: u.Version, WindowStart: u.Start.UTC(), WindowEnd: u.End.UTC(), Lines: []api.UsageLine{}}
-	for _, l := range u.Lines {
-		out.Lines = append(out.Lines, api.UsageLine{Amount: api.UsageLineAmount(l.Limit), Used: l.Used, Reserved: l.Reserved, Limit: l.Max, Free: l.Free})
-	}
-	return out, nil
-}
-
 func apiPrices(s budget.State) api.PriceTable {
 	out := api.PriceTable{Version: s.PriceVersion, Models: map[string]api.Price{}}
 	for model, p := range s.Prices {

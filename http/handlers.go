@@ -11,7 +11,9 @@ import (
 	"github.com/clawoffice/ledger/http/api"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/spending"
 )
 
 // handlers answers every operation: it turns a request that was checked into
@@ -22,6 +24,8 @@ type handlers struct {
 	access    *access.Model
 	models    *projections.Models
 	directory *directory.Model
+	approvals *approvals.Model
+	spending  *spending.Model
 	shared    bool // other replicas write to the log and check rights
 	look      func(ctx context.Context) bool
 	now       func() time.Time

@@ -20,16 +20,20 @@ import (
 	"github.com/clawoffice/ledger/http/api"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/spending"
 )
 
 // Config says what a Server serves and how. Fields without a word on their
 // default must be set.
 type Config struct {
 	Service   *commands.Service
-	Models    *projections.Models // runs Access and Directory
+	Models    *projections.Models // runs the models below
 	Access    *access.Model
 	Directory *directory.Model
+	Approvals *approvals.Model
+	Spending  *spending.Model
 	TokenHash func(token string) (domain.Digest, bool) // false for what has not the form of a token
 	Operator  func(token string) bool                  // in constant time
 	Keys      func() []byte                            // the JWK set
@@ -95,15 +99,15 @@ type Server struct {
 // New makes a Server. It reads the specification and fails when the generated
 // code does not belong to it, or when the certificate can't be read.
 func New(c Config) (*Server, error) {
-	if c.Service == nil || c.Models == nil || c.Access == nil || c.Directory == nil || c.TokenHash == nil || c.Operator == nil || c.Keys == nil {
-		return nil, errors.New("http: Config needs Service, Models, Access, Directory, TokenHash, Operator and Keys")
+	if c.Service == nil || c.Models == nil || c.Access == nil || c.Directory == nil || c.Approvals == nil || c.Spending == nil || c.TokenHash == nil || c.Operator == nil || c.Keys == nil {
+		return nil, errors.New("http: Config needs Service, Models, Access, Directory, Approvals, Spending, TokenHash, Operator and Keys")
 	}
 	now := c.Now
 	if now == nil {
 		now = time.Now
 	}
 	look := newLookout(c.Models, c.Shared).look
-	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, shared: c.Shared, look: look, now: now}
+	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, approvals: c.Approvals, spending: c.Spending, shared: c.Shared, look: look, now: now}
 	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, look: look, now: now}
 	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, Options: c.Options})
 	h.server = s

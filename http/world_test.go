@@ -22,7 +22,9 @@ import (
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/spending"
 )
 
 // The adapters below join the parts as the program does.
@@ -118,8 +120,9 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	t.Helper()
 	w := &world{t: t, fixture: fixture, client: &http.Client{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	rights, lists := access.New(w.fixture.Ring), directory.New()
-	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists)
+	rights, lists, spent := access.New(w.fixture.Ring), directory.New(), spending.New()
+	inbox := approvals.New()
+	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +133,7 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	keys := w.fixture.Keys
 	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
 		Places: placesOf{lists}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	config := Config{Service: service, Models: models, Access: rights, Directory: lists, TokenHash: ledgercrypto.TokenHash,
+	config := Config{Service: service, Models: models, Access: rights, Directory: lists, Approvals: inbox, Spending: spent, TokenHash: ledgercrypto.TokenHash,
 		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS}
 	for _, c := range change {
 		c(&config)

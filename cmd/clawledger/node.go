@@ -19,8 +19,10 @@ import (
 	"github.com/clawoffice/ledger/internal/eventlog/esdbface"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
+	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
 	"github.com/clawoffice/ledger/projections/process"
+	"github.com/clawoffice/ledger/projections/spending"
 )
 
 // node is one server. Make it with newNode, run it with Run, end it with Close.
@@ -38,6 +40,8 @@ type node struct {
 	sealed   *sealed
 	access   *access.Model
 	lists    *directory.Model
+	inbox    *approvals.Model
+	spending *spending.Model
 	owed     *process.Model
 	models   *projections.Models
 	service  *commands.Service
@@ -152,10 +156,10 @@ func (n *node) readModels(context.Context) (err error) {
 		n.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	n.access, n.lists, n.owed = access.New(n.sealed.ring), directory.New(), process.New()
+	n.access, n.lists, n.owed, n.spending, n.inbox = access.New(n.sealed.ring), directory.New(), process.New(), spending.New(), approvals.New()
 	n.pulse = &pulse{log: n.log, now: n.program.now, logger: n.program.log}
 	n.models, err = projections.New(n.sealed.ledger, n.config.Data, projections.Options{Logger: n.program.log, Metrics: n.registry},
-		n.access, n.lists, n.owed)
+		n.access, n.lists, n.owed, n.spending, n.inbox)
 	if err != nil {
 		return err
 	}

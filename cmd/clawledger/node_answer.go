@@ -15,7 +15,7 @@ func (n *node) answer(ctx context.Context) error {
 	}
 	c := n.config
 	n.server, err = ledgerhttp.New(ledgerhttp.Config{Service: n.service, Models: n.models, Access: n.access, Directory: n.lists,
-		TokenHash: ledgercrypto.TokenHash, Operator: n.keys.VerifyOperatorToken, Keys: n.keys.JWKS, Shared: n.shared, Now: n.program.now,
+		Approvals: n.inbox, Spending: n.spending, TokenHash: ledgercrypto.TokenHash, Operator: n.keys.VerifyOperatorToken, Keys: n.keys.JWKS, Shared: n.shared, Now: n.program.now,
 		Options: ledgerhttp.Options{Parts: n.parts, CertFile: c.TLSCert, KeyFile: c.TLSKey, Insecure: c.Insecure,
 			Registry: n.registry, Tracer: tracer, Logger: n.program.log}})
 	if err != nil {

@@ -54,6 +54,33 @@ func (e AgentStatus) Valid() bool {
 	}
 }
 
+// Defines values for Amount.
+const (
+	AmountCalls        Amount = "calls"
+	AmountCostMicros   Amount = "cost_micros"
+	AmountOutputTokens Amount = "output_tokens"
+	AmountPromptTokens Amount = "prompt_tokens"
+	AmountTotalTokens  Amount = "total_tokens"
+)
+
+// Valid indicates whether the value is a known member of the Amount enum.
+func (e Amount) Valid() bool {
+	switch e {
+	case AmountCalls:
+		return true
+	case AmountCostMicros:
+		return true
+	case AmountOutputTokens:
+		return true
+	case AmountPromptTokens:
+		return true
+	case AmountTotalTokens:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ApprovalDecisionDecision.
 const (
 	ApprovalDecisionDecisionApprove ApprovalDecisionDecision = "approve"
@@ -471,33 +498,6 @@ func (e ScopeWorkspace) Valid() bool {
 	}
 }
 
-// Defines values for UsageLineAmount.
-const (
-	UsageLineAmountCalls        UsageLineAmount = "calls"
-	UsageLineAmountCostMicros   UsageLineAmount = "cost_micros"
-	UsageLineAmountOutputTokens UsageLineAmount = "output_tokens"
-	UsageLineAmountPromptTokens UsageLineAmount = "prompt_tokens"
-	UsageLineAmountTotalTokens  UsageLineAmount = "total_tokens"
-)
-
-// Valid indicates whether the value is a known member of the UsageLineAmount enum.
-func (e UsageLineAmount) Valid() bool {
-	switch e {
-	case UsageLineAmountCalls:
-		return true
-	case UsageLineAmountCostMicros:
-		return true
-	case UsageLineAmountOutputTokens:
-		return true
-	case UsageLineAmountPromptTokens:
-		return true
-	case UsageLineAmountTotalTokens:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for VoteDecision.
 const (
 	VoteDecisionApprove VoteDecision = "approve"
@@ -760,6 +760,9 @@ type AgentList struct {
 	Next Next `json:"next,omitempty,omitzero"`
 }
 
+// Amount defines model for Amount.
+type Amount string
+
 // Approval defines model for Approval.
 type Approval struct {
 	Action ActionInput `json:"action"`
@@ -891,6 +894,25 @@ type Budget struct {
 	Window Window `json:"window"`
 }
 
+// BudgetAlert defines model for BudgetAlert.
+type BudgetAlert struct {
+	Amount Amount `json:"amount"`
+
+	// At RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	At Time `json:"at"`
+
+	// Limit As it was then.
+	Limit int64 `json:"limit"`
+
+	// Threshold Per cent of the limit.
+	Threshold int `json:"threshold"`
+
+	// Used Settled and reserved, when the threshold was reached.
+	Used int64 `json:"used"`
+}
+
 // BudgetInput defines model for BudgetInput.
 type BudgetInput struct {
 	// AlertAt Per cent of a limit.
@@ -925,23 +947,26 @@ type BudgetMode string
 
 // BudgetUsage defines model for BudgetUsage.
 type BudgetUsage struct {
+	// Alerts Thresholds that were reached in this window, the newest first, at most 200.
+	Alerts []BudgetAlert `json:"alerts,omitempty,omitzero"`
+
 	// Budget An identifier chosen by the caller. It is metadata, stored in clear.
 	//
 	// Example: invoices
 	Budget Name `json:"budget"`
 
-	// By Who used it for which model, the largest cost first, at most 200.
+	// By Who used it for which model in this window, the largest cost first, at most 200.
 	By []Share `json:"by,omitempty,omitzero"`
 
 	// Late Settlements of this window after their reservation expired.
-	Late int `json:"late,omitempty,omitzero"`
+	Late int64 `json:"late,omitempty,omitzero"`
 
 	// Lines One for each amount that is counted, limited or not.
 	Lines []UsageLine `json:"lines"`
 
 	// Overruns Settlements of this window above their reservation.
-	Overruns int `json:"overruns,omitempty,omitzero"`
-	Version  int `json:"version"`
+	Overruns int64 `json:"overruns,omitempty,omitzero"`
+	Version  int   `json:"version"`
 
 	// WindowEnd RFC 3339 in UTC.
 	//
@@ -953,7 +978,7 @@ type BudgetUsage struct {
 	// Example: 2026-11-02T09:30:00Z
 	WindowStart Time `json:"window_start,omitempty,omitzero"`
 
-	// Windows The windows before, the newest first, at most 62.
+	// Windows The windows before in which calls were reserved, the newest first, at most 62. They begin anew where the budget's scope, window or time zone changed.
 	Windows []PastWindow `json:"windows,omitempty,omitzero"`
 }
 
@@ -1748,6 +1773,7 @@ type Params = json.RawMessage
 
 // PastWindow defines model for PastWindow.
 type PastWindow struct {
+	// Calls Settled.
 	Calls      int64 `json:"calls"`
 	CostMicros int64 `json:"cost_micros"`
 
@@ -1755,8 +1781,14 @@ type PastWindow struct {
 	//
 	// Example: 2026-11-02T09:30:00Z
 	End          Time  `json:"end,omitempty,omitzero"`
+	Late         int64 `json:"late,omitempty,omitzero"`
 	OutputTokens int64 `json:"output_tokens"`
+	Overruns     int64 `json:"overruns,omitempty,omitzero"`
 	PromptTokens int64 `json:"prompt_tokens"`
+
+	// ReservedCalls Held by reservations of this window that are still open.
+	ReservedCalls      int64 `json:"reserved_calls,omitempty,omitzero"`
+	ReservedCostMicros int64 `json:"reserved_cost_micros,omitempty,omitzero"`
 
 	// Start RFC 3339 in UTC.
 	//
@@ -2302,9 +2334,9 @@ type Usage struct {
 
 // UsageLine defines model for UsageLine.
 type UsageLine struct {
-	Amount UsageLineAmount `json:"amount"`
+	Amount Amount `json:"amount"`
 
-	// Forecast What will have been used at the end of the window, if it goes on as so far.
+	// Forecast What will have been used at the end of the window, if it goes on as so far: `used` divided by the part of the window that has passed, rounded up, and at least `used` and `reserved` together. Missing in the first 2 % of a window, and for a window that never ends.
 	Forecast *int64 `json:"forecast,omitempty"`
 
 	// Free What can still be reserved.
@@ -2317,9 +2349,6 @@ type UsageLine struct {
 	// Used Settled.
 	Used int64 `json:"used"`
 }
-
-// UsageLineAmount defines model for UsageLine.Amount.
-type UsageLineAmount string
 
 // Vote defines model for Vote.
 type Vote struct {
