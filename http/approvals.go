@@ -38,43 +38,6 @@ func (h *handlers) GetApproval(ctx context.Context, r api.GetApprovalRequestObje
 	return api.GetApproval200JSONResponse(apiApproval(s)), nil
 }
 
-// pagesOfOthers is how many pages of other people's approvals a requester's
-// list passes over before it answers what it has, with a cursor.
-const pagesOfOthers = 20
-
-// ListApprovals answers approvals, newest first; to a caller without
-// approval.read only those that it requested.
-func (h *handlers) ListApprovals(ctx context.Context, r api.ListApprovalsRequestObject) (api.ListApprovalsResponseObject, error) {
-	if err := h.reach(ctx, directory.Name, given(r.Params.MinPosition)); err != nil {
-		return nil, err
-	}
-	ws, all, me := domain.WorkspaceID(r.Ws), callOf(ctx).holds(domain.ApprovalRead), CallerFrom(ctx).Actor
-	out := api.ListApprovals200JSONResponse{Items: []api.Approval{}, Next: given(r.Params.Cursor)}
-	limit := pageSize(given(r.Params.Limit))
-	for range pagesOfOthers {
-		found, err := h.directory.Approvals(ctx, ws, approval.Status(given(r.Params.Status)), out.Next, limit-len(out.Items))
-		if err != nil {
-			return nil, listError(err)
-		}
-		for _, a := range found.Items {
-			if !all && a.Requester != me {
-				continue
-			}
-			s, err := h.service.Approval(ctx, ws, a.ID)
-			if err != nil {
-				return nil, err
-			}
-			if given(r.Params.Status) == "" || api.ApprovalStatus(s.Status) == given(r.Params.Status) {
-				out.Items = append(out.Items, apiApproval(s))
-			}
-		}
-		if out.Next = found.Next; out.Next == "" || len(out.Items) >= limit {
-			break
-		}
-	}
-	return out, nil
-}
-
 // DecideApproval records a person's decision.
 func (h *handlers) DecideApproval(ctx context.Context, r api.DecideApprovalRequestObject) (api.DecideApprovalResponseObject, error) {
 	s, receipt, err := h.service.Decide(ctx, h.call(ctx), domain.ApprovalID(r.ID), approval.Choice(r.Body.Decision), r.Body.Reason, domain.Digest(r.Body.ActionDigest))

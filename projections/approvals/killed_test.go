@@ -75,7 +75,9 @@ func lives(b *book, n int) {
 	random := rand.New(rand.NewPCG(7, 8))
 	endings := []approval.Event{approval.Approved{At: noon}, approval.Denied{At: noon}, approval.Expired{At: noon}, approval.Withdrawn{At: noon}}
 	var open []domain.ApprovalID
-	ws := func(id domain.ApprovalID) domain.WorkspaceID { return domain.WorkspaceID("ws" + string(id[len(id)-1:])) }
+	ws := func(id domain.ApprovalID) domain.WorkspaceID {
+		return domain.WorkspaceID("ws" + string(id[len(id)-1:]))
+	}
 	for i := range n {
 		id := domain.ApprovalID(fmt.Sprintf("ap_%d", i))
 		b.put(ws(id), id, request(id, func(r *approval.Requested) {
