@@ -16,6 +16,13 @@ import (
 // readers is how many queries of one model run at once; more wait.
 const readers = 4
 
+// How much the writing connection keeps of the file: pages of 1 KiB, negative
+// as SQLite wants it. While a model catches up, its random indexes want more.
+const (
+	liveCache    = "-2000"
+	catchUpCache = "-8000"
+)
+
 // File is the SQLite file of one projection. Its one writer is the machinery
 // of this package; queries go through [File.View].
 type File struct {
@@ -35,7 +42,7 @@ func settings() []string {
 		"PRAGMA synchronous = NORMAL",
 		"PRAGMA wal_autocheckpoint = 8000",
 		"PRAGMA journal_size_limit = 67108864",
-		"PRAGMA cache_size = -2000",
+		"PRAGMA cache_size = " + liveCache,
 		"PRAGMA temp_store = MEMORY",
 		"PRAGMA trusted_schema = OFF",
 	}
@@ -50,6 +57,11 @@ func prepare(conn *sqlite.Conn) error {
 		}
 	}
 	return sqlitex.ExecuteScript(conn, metaSchema, nil)
+}
+
+// cache sets how much the writing connection keeps.
+func (f *File) cache(size string) error {
+	return sqlitex.ExecuteTransient(f.writer, "PRAGMA cache_size = "+size, nil)
 }
 
 // View runs a query on a connection of its own. The rows it sees are those of

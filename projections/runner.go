@@ -18,10 +18,10 @@ import (
 
 // Rhythm of batches. A model whose lists are read from rows commits soon once
 // it is live, at once when somebody waits for it, in large batches while it
-// catches up. A model in memory commits
-// seldom, and more seldom the longer a commit takes.
+// catches up: as many as the ledger opens ahead meanwhile. A model in memory
+// commits seldom, and more seldom the longer a commit takes.
 const (
-	batchRecords = 8192
+	batchRecords = 4096
 	liveDelay    = 50 * time.Millisecond
 	liveGap      = 4 * time.Millisecond // between commits that somebody waits for
 	catchUpDelay = 500 * time.Millisecond
@@ -108,6 +108,9 @@ func (r *runner) load(ctx context.Context) (err error) {
 		return err
 	}
 	if err = r.projection.Load(ctx, r.file, r.meta.position); err != nil {
+		return err
+	}
+	if err = r.file.cache(catchUpCache); err != nil {
 		return err
 	}
 	r.sound = true
@@ -198,6 +201,9 @@ func (r *runner) Mark(d ledger.Delivery) {
 	if arrived {
 		r.live = true
 		r.set(Live, nil)
+		if err := r.file.cache(liveCache); err != nil {
+			r.log.Warn("page cache of a model stays as large as while it caught up", "projection", r.spec.Name, "error", err)
+		}
 	}
 	r.reach(d.Position)
 	switch {

@@ -25,8 +25,8 @@ type Delivery struct {
 // for a while, as with a commit, finds that much opened when it comes back.
 const (
 	chunkRecords = 32
-	chunkBytes   = 64 << 10
-	aheadChunks  = 128 // of chunkBytes; a larger one counts for several
+	chunkBytes   = 48 << 10
+	aheadChunks  = 256 // of chunkBytes; a larger one counts for several
 )
 
 // Follow yields the records that q selects, in order of position, checked and

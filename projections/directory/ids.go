@@ -7,9 +7,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// mergeIDs is how many ids are gathered before they are moved: an index of so
-// many stays in the page cache.
-const mergeIDs = 1 << 16
+// mergeIDs is how many ids are gathered before they are moved. Moving writes
+// most pages of a large index; an index of so many nearly fits in the page cache.
+const mergeIDs = 1 << 17
 
 // ids writes where events are by their ids.
 type ids struct {

@@ -20,6 +20,7 @@ type writer struct {
 	names     *recent[string, int64]
 	streams   *recent[streamName, int64]
 	events    batch
+	newRuns   batch
 	ids       ids
 	runs      map[int64]*run
 	asks      map[int64]*ask
@@ -35,8 +36,10 @@ type streamName struct {
 func newWriter() *writer {
 	return &writer{names: newRecent[string, int64](4096), streams: newRecent[streamName, int64](16384),
 		events: batch{table: "event", texts: map[int]string{}, columns: []string{"ws", "position", "stream", "revision", "type", "id_high", "id_low"}},
-		ids:    newIDs(mergeIDs),
-		runs:   map[int64]*run{}, asks: map[int64]*ask{}}
+		newRuns: batch{table: "execution", texts: map[int]string{}, columns: []string{"id", "ws", "workflow", "kind", "actor", "status",
+			"prompts", "unresolved", "created", "updated", "ended", "position"}},
+		ids:  newIDs(mergeIDs),
+		runs: map[int64]*run{}, asks: map[int64]*ask{}}
 }
 
 // Flush writes what was applied.
@@ -169,9 +172,12 @@ func (w *writer) finish(conn *sqlite.Conn) error {
 		return fmt.Errorf("writing ids: %w", err)
 	}
 	for _, id := range sortedKeys(w.runs) {
-		if err := w.runs[id].write(conn, id); err != nil {
+		if err := w.writeRun(conn, id, w.runs[id]); err != nil {
 			return fmt.Errorf("writing executions: %w", err)
 		}
+	}
+	if err := w.newRuns.flush(conn); err != nil {
+		return fmt.Errorf("writing executions: %w", err)
 	}
 	for _, id := range sortedKeys(w.asks) {
 		if err := w.asks[id].write(conn, id); err != nil {
@@ -192,13 +198,12 @@ func sortedKeys[V any](m map[int64]V) []int64 {
 	return keys
 }
 
-func (r *run) write(conn *sqlite.Conn, id int64) error {
+func (w *writer) writeRun(conn *sqlite.Conn, id int64, r *run) error {
 	switch {
 	case r == nil:
 		return nil
 	case r.isNew:
-		return exec(conn, `INSERT INTO execution (id, ws, workflow, kind, actor, status, prompts, unresolved, created, updated, ended, position)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, r.ws, r.workflow, r.kind, r.actor, executionCode(r.status),
+		return w.newRuns.add(conn, id, r.ws, r.workflow, r.kind, r.actor, executionCode(r.status),
 			r.prompts, r.unresolved(), r.created, r.updated, r.ended, r.position)
 	}
 	return exec(conn, `UPDATE execution SET status = ?, prompts = ?, unresolved = ?, updated = ?, ended = ?, position = ? WHERE id = ?`,
