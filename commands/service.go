@@ -11,8 +11,10 @@ import (
 	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/budget"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/journal"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 	"github.com/clawoffice/ledger/internal/ledger"
 )
@@ -45,6 +47,9 @@ type Config struct {
 	Shared  bool   // other processes write to the log
 	Now     func() time.Time
 	Logger  *slog.Logger
+
+	Receivers Receivers // which webhooks there are; may be nil, with Sender, if there are none
+	Sender    Sender
 }
 
 // Service does what callers ask. Every method answers when what it says is
@@ -60,11 +65,18 @@ type Service struct {
 	logger  *slog.Logger
 	denials *denials
 
+	receivers Receivers
+	sender    Sender
+
+	conditions policy.Cache // of standing grants
+
 	workspaces *Handler[workspace.State, workspace.Command, workspace.Event]
 	policies   *Handler[policy.State, policy.Command, policy.Event]
 	budgets    *Handler[budget.State, budget.Command, budget.Event]
 	executions *Handler[execution.State, execution.Command, execution.Event]
 	approvals  *Handler[approval.State, approval.Command, approval.Event]
+	grants     *Handler[grant.State, grant.Command, grant.Event]
+	webhooks   *Handler[webhook.State, webhook.Command, webhook.Event]
 	journals   *Handler[journal.State, journal.Command, journal.Event]
 }
 
@@ -73,6 +85,7 @@ type Service struct {
 const (
 	heldExecutions = 12_288
 	heldOthers     = 1024
+	heldWebhooks   = 128  // each with up to a thousand deliveries
 	queueLength    = 2048 // commands that may wait for one stream
 )
 
@@ -92,8 +105,11 @@ func New(c Config) *Service {
 		budgets:    NewHandler[budget.State, budget.Command](c.Log, c.Secret, budget.Decode, options("budget", false, heldOthers)),
 		executions: NewHandler[execution.State, execution.Command](c.Log, c.Secret, execution.Decode, options("execution", true, heldExecutions)),
 		approvals:  NewHandler[approval.State, approval.Command](c.Log, c.Secret, approval.Decode, short("approval", 4*heldOthers)),
+		grants:     NewHandler[grant.State, grant.Command](c.Log, c.Secret, grant.Decode, options("grant", false, heldOthers)),
+		webhooks:   NewHandler[webhook.State, webhook.Command](c.Log, c.Secret, webhook.Decode, options("webhook", false, heldWebhooks)),
 		journals:   NewHandler[journal.State, journal.Command](c.Log, c.Secret, journal.Decode, short("journal", heldOthers)),
 	}
+	s.receivers, s.sender = c.Receivers, c.Sender
 	s.journals.options.Forever = false
 	s.executions.options.Young, s.approvals.options.Young = true, true
 	s.denials = newDenials(s)
