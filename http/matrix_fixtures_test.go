@@ -3,6 +3,7 @@ package http
 import (
 	"maps"
 	"strings"
+	"time"
 )
 
 // fixture is how an operation is called rightly, from which the matrix makes
@@ -78,6 +79,20 @@ func (m *matrix) approval() map[string]string {
 	return map[string]string{"id": made.text("approval_id"), "digest": made.text("action_digest")}
 }
 
+// absence is a member whom the supervisor may have stand in, and a time for it.
+func (m *matrix) absence() map[string]string {
+	_, id := m.join(m.unique("p")+"@acme.test", "P", "operations_supervisor")
+	return map[string]string{"to": id, "start": inDays(1), "until": inDays(30)}
+}
+
+func inDays(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.RFC3339) }
+
+func (m *matrix) delegation() map[string]string {
+	v := m.absence()
+	made := m.must(201, "POST", "/v1/workspaces/acme/delegations", m.super, fill(`{"to":"{to}","until":"{until}"}`, v))
+	return map[string]string{"id": made.text("id")}
+}
+
 func (m *matrix) event() map[string]string {
 	id := m.started()
 	list := m.must(200, "GET", "/v1/workspaces/acme/events?limit=1&stream=execution-"+id+"&min_position="+m.position(), m.auditor, "")
@@ -93,6 +108,11 @@ func (m *matrix) workspace() map[string]string {
 	id := strings.ReplaceAll(m.unique("ws"), "_", "-")
 	m.must(201, "POST", "/v1/workspaces", m.operator, `{"id":"`+id+`","name":"N","currency":"EUR"}`)
 	return map[string]string{"ws": id}
+}
+
+func (m *matrix) webhook() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/webhooks", m.owner, `{"url":"https://hooks.example.com/`+m.unique("h")+`"}`)
+	return map[string]string{"id": made.text("webhook", "id")}
 }
 
 func (m *matrix) name() map[string]string {
@@ -175,6 +195,24 @@ func workFixtures() map[string]fixture {
 		"listApprovals":  {token: "super", status: 200, without: map[string]string{"permission": "whoever may read none is shown its own"}},
 		"getApproval":    {token: "super", prepare: (*matrix).approval, status: 200, lacking: "404 not_found"},
 		"decideApproval": {token: "super", prepare: (*matrix).approval, status: 200, body: `{"decision":"deny","reason":"r","action_digest":"{digest}"}`, other: `{"decision":"deny","reason":"s","action_digest":"{digest}"}`},
+
+		"listWebhooks": {token: "owner", status: 200},
+		"createWebhook": {token: "owner", status: 201, body: `{"url":"https://hooks.example.com/claw","types":["approval.requested"],"description":"d","disabled":true}`,
+			other: `{"url":"https://hooks.example.com/other"}`},
+		"getWebhook": {token: "owner", prepare: (*matrix).webhook, status: 200},
+		"putWebhook": {token: "owner", prepare: (*matrix).webhook, status: 200, body: `{"url":"https://hooks.example.com/claw","types":["budget.alerted"],"description":"d","disabled":true}`,
+			other: `{"url":"https://hooks.example.com/other"}`},
+		"removeWebhook":       {token: "owner", prepare: (*matrix).webhook, status: 204},
+		"rotateWebhookSecret": {token: "owner", prepare: (*matrix).webhook, status: 200},
+		"testWebhook":         {token: "owner", prepare: (*matrix).webhook, status: 202},
+		"listDeliveries":      {token: "owner", prepare: (*matrix).webhook, status: 200},
+
+		"withdrawApproval": {token: "super", prepare: (*matrix).approval, status: 200, body: `{"reason":"r"}`, other: `{"reason":"s"}`, lacking: "404 not_found"},
+
+		"listDelegations": {token: "agent", status: 200},
+		"createDelegation": {token: "super", prepare: (*matrix).absence, status: 201, body: `{"to":"{to}","roles":["operations_supervisor"],"start":"{start}","until":"{until}","reason":"r"}`,
+			other: `{"to":"{to}","until":"{until}"}`},
+		"endDelegation": {token: "super", prepare: (*matrix).delegation, status: 204},
 
 		"listEvents":     {token: "auditor", status: 200},
 		"streamEvents":   {token: "auditor", status: 200, without: map[string]string{"good": "it does not end; see TestStreamOfARunningServer"}},

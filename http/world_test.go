@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,11 +22,13 @@ import (
 	"github.com/clawoffice/ledger/domain/workspace"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
+	"github.com/clawoffice/ledger/internal/webhook"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
 	"github.com/clawoffice/ledger/projections/spending"
+	"github.com/clawoffice/ledger/projections/webhooks"
 )
 
 // The adapters below join the parts as the program does.
@@ -87,6 +91,7 @@ type world struct {
 	agentID  string
 	superID  string
 	client   *http.Client
+	ahead    atomic.Int64 // nanoseconds that the service's clock is before the real one
 }
 
 // answer is what came back.
@@ -121,8 +126,8 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	w := &world{t: t, fixture: fixture, client: &http.Client{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	rights, lists, spent := access.New(w.fixture.Ring), directory.New(), spending.New()
-	inbox := approvals.New()
-	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox)
+	inbox, hooks := approvals.New(), webhooks.New()
+	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox, hooks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,9 +137,10 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	go func() { ran <- models.Run(ctx) }()
 	keys := w.fixture.Keys
 	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
-		Places: placesOf{lists}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+		Places: placesOf{lists}, Now: w.now, Logger: slog.New(slog.DiscardHandler), Receivers: hooks,
+		Sender: webhook.New(webhook.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})})
 	config := Config{Service: service, Models: models, Access: rights, Directory: lists, Approvals: inbox, Spending: spent, TokenHash: ledgercrypto.TokenHash,
-		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS}
+		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS, Now: w.now}
 	for _, c := range change {
 		c(&config)
 	}
@@ -165,6 +171,9 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	w.settle()
 	return w
 }
+
+// now is the time for the service.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 // settle makes the workspace acme with an owner, a supervisor and an agent.
 func (w *world) settle() {
