@@ -29,8 +29,7 @@ type Lease struct {
 	holder  string
 	shared  bool
 	log     *slog.Logger
-	since   func(time.Time) time.Duration // monotonic
-	renewed atomic.Pointer[time.Time]     // when this process last renewed its tenure; nil if it has none
+	renewed atomic.Pointer[time.Time] // when this process last renewed its tenure; nil if it has none
 
 	// Of Run alone.
 	tenure int64
@@ -40,7 +39,7 @@ type Lease struct {
 
 // NewLease makes a Lease.
 func (s *Service) NewLease(shared bool) *Lease {
-	return &Lease{service: s, holder: randomKey(), shared: shared, log: s.logger, since: time.Since,
+	return &Lease{service: s, holder: randomKey(), shared: shared, log: s.logger,
 		handler: NewHandler[lease.State, lease.Command](s.log, s.secret, lease.Decode, Options{Name: "lease", Shared: true, Streams: 1, Queue: 8, Now: s.now})}
 }
 
@@ -51,7 +50,7 @@ func (l *Lease) Held() bool {
 		return true
 	}
 	at := l.renewed.Load()
-	return at != nil && l.since(*at) < leaseBelief
+	return at != nil && time.Since(*at) < leaseBelief
 }
 
 // Run takes part until ctx ends, and then gives the lease back.
@@ -84,17 +83,17 @@ func (l *Lease) turn(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	if state != l.seen || l.seenAt.IsZero() {
+	if l.seenAt.IsZero() || state.Tenure != l.seen.Tenure || state.Renewals != l.seen.Renewals || state.Holder != l.seen.Holder {
 		l.seen, l.seenAt = state, now
 	}
 	mine := l.tenure != 0 && state.Tenure == l.tenure && state.Holder == l.holder
 	switch {
 	case mine:
-		if at := l.renewed.Load(); at == nil || l.since(*at) >= leaseRenew {
+		if at := l.renewed.Load(); at == nil || time.Since(*at) >= leaseRenew {
 			return l.do(ctx, now, func(at time.Time) lease.Command { return lease.Renew{Tenure: l.tenure, At: at} })
 		}
 		return nil
-	case state.Holder == "" || l.since(l.seenAt) >= leaseExpiry:
+	case state.Holder == "" || time.Since(l.seenAt) >= leaseExpiry:
 		return l.do(ctx, now, func(at time.Time) lease.Command {
 			return lease.Acquire{Holder: l.holder, Over: state.Tenure, Renewals: state.Renewals, At: at}
 		})

@@ -76,7 +76,7 @@ func (w *world) story() error {
 	if err != nil {
 		return err
 	}
-	if _, _, err = w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "", out.Digest); err != nil {
+	if _, _, err = w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "", out.Digest, ""); err != nil {
 		return err
 	}
 	state, err := w.s.Execution(ctx, "acme", out.Execution)
