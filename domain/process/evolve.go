@@ -75,12 +75,11 @@ func (c *change) foldOthers(h Happened) {
 	switch e := h.Event.(type) {
 	case approval.Requested:
 		c.drop(owedKey(SeekApproval, string(e.Approval)))
-		if w, ok := c.state.wait(e.Approval); ok {
-			c.set(waitKey(e.Approval), Entry{Wait: &Wait{w.Execution, w.Action, true}})
-		}
+		c.pending(e.Approval, true)
 	case approval.Escalated:
 		c.drop(owedKey(Escalate, h.Stream))
 	case approval.Approved, approval.Denied, approval.Expired, approval.Withdrawn:
+		c.pending(domain.ApprovalID(h.Stream), false)
 		c.drop(owedKey(Escalate, h.Stream), owedKey(ExpireApproval, h.Stream), owedKey(Withdraw, h.Stream))
 	case budget.Settled:
 		c.spent(e.Reservation)
@@ -109,6 +108,13 @@ func (c *change) waits(ex domain.ExecutionID, action domain.ActionID, id domain.
 	c.set(waitKey(id), Entry{Wait: &Wait{Execution: ex, Action: action}})
 	all, _ := c.state.Entries.Get(executionKey(ex))
 	c.set(executionKey(ex), Entry{Waits: append(slices.Clip(all.Waits), id)})
+}
+
+// pending notes whether people are to decide on an approval.
+func (c *change) pending(id domain.ApprovalID, pending bool) {
+	if w, ok := c.state.wait(id); ok {
+		c.set(waitKey(id), Entry{Wait: &Wait{w.Execution, w.Action, pending}})
+	}
 }
 
 // heard notes that an action waits no more.

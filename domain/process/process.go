@@ -102,12 +102,12 @@ type Prompt struct {
 	Reservation domain.ReservationID `json:"reservation"`
 }
 
-// Wait is an approval whose action has not heard of an outcome. Opened says
-// that people can see it.
+// Wait is an approval whose action has not heard of an outcome. Pending says
+// that people can see it and have not decided.
 type Wait struct {
 	Execution domain.ExecutionID `json:"execution"`
 	Action    domain.ActionID    `json:"action"`
-	Opened    bool               `json:"opened,omitempty"`
+	Pending   bool               `json:"pending,omitempty"`
 }
 
 // Hook is a receiver of notifications that is not disabled. No types are all.

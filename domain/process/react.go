@@ -28,7 +28,7 @@ func React(s State, h Happened) []Owed {
 	case execution.ActionRequested:
 		return seek(domain.ExecutionID(h.Stream), e.Action.ID, e.Approval, soon)
 	case execution.ActionAuthorized:
-		if w, ok := s.wait(e.Approval); ok && w.Opened && e.Grant != "" { // both came about, in a race
+		if w, ok := s.wait(e.Approval); ok && w.Pending && e.Grant != "" { // both came about, in a race
 			return []Owed{{withdraw(w, e.Approval), soon}}
 		}
 	case execution.Completed, execution.Failed, execution.Cancelled, execution.Resolved:
@@ -83,7 +83,7 @@ func withdraw(w *Wait, id domain.ApprovalID) Command {
 func (s State) abandoned(ex domain.ExecutionID, due time.Time) (owed []Owed) {
 	waits, _ := s.Entries.Get(executionKey(ex))
 	for _, id := range waits.Waits {
-		if w, ok := s.wait(id); ok && w.Opened {
+		if w, ok := s.wait(id); ok && w.Pending {
 			owed = append(owed, Owed{withdraw(w, id), due})
 		}
 	}
