@@ -13,6 +13,7 @@ import (
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
 	"github.com/clawoffice/ledger/projections/spending"
+	"github.com/clawoffice/ledger/projections/webhooks"
 )
 
 type rebuildCmd struct {
@@ -56,7 +57,7 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 }
 
 func (c *rebuildCmd) rebuild(p *program, s *sealed) error {
-	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, access.New(s.ring), directory.New(), spending.New(), approvals.New())
+	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, access.New(s.ring), directory.New(), spending.New(), approvals.New(), webhooks.New())
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -23,6 +25,8 @@ type serveCmd struct {
 	EsdbFace         string `help:"Also serve the log to EventStoreDB clients, read-only, on this address." placeholder:"ADDR" group:"network"`
 	EsdbFaceUser     string `help:"User that EventStoreDB clients must name. Needed beyond this machine." placeholder:"NAME" group:"network"`
 	EsdbFacePassword string `name:"esdb-face-password-file" help:"File with that user's password." placeholder:"FILE" type:"path" group:"network"`
+
+	WebhookAllow []string `help:"Address ranges that webhooks may be sent to although they are not public, such as 10.1.0.0/16. To allowed loopback addresses plain HTTP may be sent." placeholder:"CIDR,…" group:"network"`
 
 	DrainTime    time.Duration `help:"How long a stop waits for calls under way." default:"30s" group:"network"`
 	OTLPEndpoint string        `name:"otlp-endpoint" help:"Send OpenTelemetry traces to this URL, such as http://127.0.0.1:4318." placeholder:"URL" group:"telemetry"`
@@ -90,8 +94,22 @@ func needBoth(a, b, x, y string) error {
 	return nil
 }
 
+// allowed reads --webhook-allow.
+func (c *serveCmd) allowed() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range c.WebhookAllow {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil || p != p.Masked() {
+			return nil, &exit{exitUsage, fmt.Errorf("--webhook-allow %s is no address range; write one such as 10.1.0.0/16 or fd00:1::/32", text)}
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
 // check refuses flags that don't fit together.
 func (c *serveCmd) check() error {
-	return errors.Join(needBoth("--tls-cert", "--tls-key", c.TLSCert, c.TLSKey),
+	_, err := c.allowed()
+	return errors.Join(err, needBoth("--tls-cert", "--tls-key", c.TLSCert, c.TLSKey),
 		needBoth("--esdb-face-user", "--esdb-face-password-file", c.EsdbFaceUser, c.EsdbFacePassword))
 }
