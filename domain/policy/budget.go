@@ -15,6 +15,7 @@ const (
 	ConditionSteps = 2_000_000 // for one condition
 	stepsPerCall   = 30        // of any function, operator or turn of a comprehension
 	stepsPerValue  = 10        // reading a member, comparing two values
+	stepsPerKey    = 10        // putting a map's keys in order, before it is walked
 	stepsPerZone   = 10_000    // loading a time zone by its name
 	stepsPerParsed = 2         // a byte of a text that becomes a number or a time
 	bytesPerStep   = 16        // of a text that is hashed, compared or counted

@@ -152,30 +152,42 @@ type plan struct {
 	enforcing []*compiled // the workflow's own first, then those of "*"
 	shadows   []*compiled
 	named     map[domain.ActionKind]bool // kinds that an enforcing rule names
+	of        []gate.PolicyRef           // all of them, as they are asked; shared by all decisions
 }
 
 func newPlan(workflow domain.Workflow, all []*compiled) *plan {
+	var asked []*compiled
+	for _, c := range all {
+		if c.workflow == workflow && workflow != "*" {
+			asked = append(asked, c)
+		}
+	}
+	for _, c := range all {
+		if c.workflow == "*" {
+			asked = append(asked, c)
+		}
+	}
+	return planOf(asked)
+}
+
+// planOf makes the plan of these policies. Those in force are asked before
+// those in shadow mode, and both in this order.
+func planOf(asked []*compiled) *plan {
 	p := &plan{named: map[domain.ActionKind]bool{}}
-	add := func(c *compiled) {
+	for _, c := range asked {
 		if c.mode == Shadow {
 			p.shadows = append(p.shadows, c)
-			return
+			continue
 		}
 		p.enforcing = append(p.enforcing, c)
 		for kind := range c.byKind {
 			p.named[kind] = true
 		}
 	}
-	for _, c := range all {
-		if c.workflow == workflow && workflow != "*" {
-			add(c)
-		}
+	for _, c := range slices.Concat(p.enforcing, p.shadows) {
+		p.of = append(p.of, gate.PolicyRef{Policy: c.id, Version: c.version})
 	}
-	for _, c := range all {
-		if c.workflow == "*" {
-			add(c)
-		}
-	}
+	p.of = slices.Clip(p.of)
 	return p
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/cel-go/common/types"
+
 	"github.com/clawoffice/ledger/domain"
 )
 
@@ -193,7 +195,7 @@ func TestFactsReadOnce(t *testing.T) {
 	if held, trouble := (*condition)(nil).holds(f); !held || trouble != "" {
 		t.Fatal("no condition must always hold")
 	}
-	if got, ok := f.params.(map[string]any); !ok || got["amount"] != 250.0 {
+	if got, ok := f.params.(*ordered); !ok || got.Get(types.String("amount")) != types.Double(250) {
 		t.Fatalf("params are %v", f.params)
 	}
 }

@@ -69,4 +69,11 @@
 // [DecisionSteps], the one that would is cut off and none after it is evaluated:
 // each counts as an error, so a decision that can't be afforded is the strict
 // one. Policies in force come before those in shadow mode.
+//
+// # Making a decision again
+//
+// A decision follows from the versions of policies that were asked, which it
+// lists, and from its Input, and from nothing else: maps are walked in order of
+// their keys, and steps do not depend on how a document is spelled. [Rederive]
+// makes it again from the record.
 package policy

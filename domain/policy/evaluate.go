@@ -50,7 +50,8 @@ type said struct {
 	errored bool
 }
 
-// Evaluate answers the decision on an action: see the package comment.
+// Evaluate answers the decision on an action: see the package comment. Its Of
+// is shared; read it.
 func (e *Evaluator) Evaluate(in Input) gate.Decision {
 	p := e.plan(in.Workflow)
 	if p == nil {
@@ -74,7 +75,7 @@ func (p *plan) evaluate(in Input) gate.Decision {
 		would := strictest(policy.say(f, nil, &errs))
 		d.Shadow = append(d.Shadow, gate.Shadowed{Policy: policy.id, Version: policy.version, Rule: would.rule, Effect: would.effect})
 	}
-	d.Errors = errs
+	d.Of, d.Errors = p.of, errs
 	return d
 }
 
@@ -91,7 +92,7 @@ func (e *Evaluator) EvaluatePolicy(id domain.PolicyID, in Input) (gate.Decision,
 	}
 	var errs []gate.RuleError
 	d := decision(policy.say(&facts{in: &in}, nil, &errs), false)
-	d.Errors = errs
+	d.Of, d.Errors = []gate.PolicyRef{{Policy: policy.id, Version: policy.version}}, errs
 	return d, nil
 }
 

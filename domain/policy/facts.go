@@ -34,6 +34,7 @@ type facts struct {
 	roles   []string
 	budget  budget
 	keyed   bool // the condition at hand computes keys
+	size    int  // what payForKeys pays for, once known
 }
 
 // ResolveName and Parent make facts what CEL calls an activation.
@@ -44,13 +45,13 @@ func (f *facts) ResolveName(name string) (any, bool) {
 	case nameParams:
 		f.payForKeys()
 		if f.params == nil {
-			f.params = object(f.in.Params)
+			f.params = f.object(f.in.Params)
 		}
 		return f.params, true
 	case nameContext:
 		f.payForKeys()
 		if f.context == nil {
-			f.context = object(f.in.Context)
+			f.context = f.object(f.in.Context)
 		}
 		return f.context, true
 	case nameKind:
@@ -71,9 +72,23 @@ func (f *facts) ResolveName(name string) (any, bool) {
 
 // payForKeys pays for hashing what is read as if it were a key.
 func (f *facts) payForKeys() {
-	if f.keyed {
-		f.budget.spend((len(f.in.Params) + len(f.in.Context)) / bytesPerStep)
+	if !f.keyed {
+		return
 	}
+	if f.size == 0 {
+		f.size = 1 + storedSize(f.in.Params) + storedSize(f.in.Context)
+	}
+	f.budget.spend(f.size / bytesPerStep)
+}
+
+// storedSize is how long a document is as it is recorded, so that a decision
+// costs the same when it is made again from the record.
+func storedSize(raw json.RawMessage) int {
+	stored, err := json.Marshal(raw)
+	if len(raw) == 0 || err != nil {
+		return 0
+	}
+	return len(stored) - len("{}")
 }
 
 // Parent is nil: there is nothing beyond an Input.
@@ -90,16 +105,13 @@ func (f *facts) roleNames() []string {
 }
 
 // object reads a JSON object, none for nothing, or answers an error value.
-func object(raw json.RawMessage) any {
-	if len(raw) == 0 {
-		return map[string]any{}
-	}
+func (f *facts) object(raw json.RawMessage) any {
 	members := map[string]any{}
-	if err := json.Unmarshal(raw, &members); err != nil {
+	if len(raw) > 0 && json.Unmarshal(raw, &members) != nil {
 		return types.WrapErr(errMalformed)
 	}
 	if members == nil { // the literal null
-		return map[string]any{}
+		members = map[string]any{}
 	}
-	return members
+	return f.budget.inOrder(members)
 }

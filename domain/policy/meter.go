@@ -46,6 +46,9 @@ func (m meter) decorate(step interpreter.InterpretableV2) (interpreter.Interpret
 	case interpreter.InterpretableConst, interpreter.InterpretableAttribute:
 		return step, nil
 	case interpreter.InterpretableConstructor:
+		if step.Type() == types.MapType {
+			return &made{paid{step, reading(step.InitVals())}}, nil
+		}
 		if constant(step.InitVals()) { // becomes a constant itself
 			return step, nil
 		}
