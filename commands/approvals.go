@@ -30,8 +30,8 @@ func (a *asking) involved(d gate.Decision) []domain.Actor {
 	return list
 }
 
-// Approval answers an approval as the log has it now. One that is overdue but
-// not yet written as expired is shown as expired.
+// Approval answers an approval as it stands now: with the escalation or the
+// expiry that is due, whether or not it was written yet.
 func (s *Service) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.ApprovalID) (approval.State, error) {
 	if !domain.ValidName(string(id)) {
 		return approval.State{}, notFound()
@@ -40,15 +40,13 @@ func (s *Service) Approval(ctx context.Context, ws domain.WorkspaceID, id domain
 	if err == nil && !exists {
 		err = notFound()
 	}
-	if err == nil && state.Overdue(s.now()) {
-		state.Status = approval.StatusExpired
-	}
-	return state, err
+	return state.AsOf(s.now()), err
 }
 
 // Decide records a person's vote on the action with this digest, and what
-// follows from it.
-func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choice approval.Choice, reason string, digest domain.Digest) (approval.State, Receipt, error) {
+// follows from it. With onBehalfOf the vote is that absent member's, who must
+// have delegated it to the caller.
+func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choice approval.Choice, reason string, digest domain.Digest, onBehalfOf domain.MemberID) (approval.State, Receipt, error) {
 	rules, _, err := s.rules(c.Workspace)
 	if err != nil {
 		return approval.State{}, Receipt{}, err
@@ -56,10 +54,39 @@ func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choi
 	if _, err := s.Approval(ctx, c.Workspace, id); err != nil {
 		return approval.State{}, Receipt{}, err
 	}
-	stream := ledger.ApprovalStream(c.Workspace, id)
-	r, err := s.approvals.Do(ctx, stream, c, func(at time.Time) approval.Command {
-		return approval.Vote{By: c.Actor, Roles: rules.RolesOf(c.Actor, at), Choice: choice, Reason: reason, Digest: digest, At: at}
+	return s.judge(ctx, c, id, func(at time.Time) approval.Command {
+		v := approval.Vote{By: c.Actor, Choice: choice, Reason: reason, Digest: digest, At: at}
+		if onBehalfOf == "" {
+			v.Roles = rules.RolesOf(c.Actor, at)
+			return v
+		}
+		v.OnBehalf = domain.MemberActor(onBehalfOf)
+		if c.Actor.Kind == domain.KindMember {
+			v.Delegation, v.Roles = rules.Delegated(domain.MemberID(c.Actor.ID), onBehalfOf, at)
+		}
+		return v
 	})
+}
+
+// WithdrawApproval gives up an approval: nobody need decide any more, and the
+// action is denied. control says that c's actor may withdraw what others
+// requested.
+func (s *Service) WithdrawApproval(ctx context.Context, c Call, id domain.ApprovalID, reason string, control bool) (approval.State, Receipt, error) {
+	if _, _, err := s.rules(c.Workspace); err != nil {
+		return approval.State{}, Receipt{}, err
+	}
+	if _, err := s.Approval(ctx, c.Workspace, id); err != nil {
+		return approval.State{}, Receipt{}, err
+	}
+	return s.judge(ctx, c, id, func(at time.Time) approval.Command {
+		return approval.Withdraw{By: c.Actor, Control: control, Reason: reason, At: at}
+	})
+}
+
+// judge does a person's command on an approval that exists, and passes on the
+// outcome that comes of it.
+func (s *Service) judge(ctx context.Context, c Call, id domain.ApprovalID, build func(at time.Time) approval.Command) (approval.State, Receipt, error) {
+	r, err := s.approvals.Do(ctx, ledger.ApprovalStream(c.Workspace, id), c, build)
 	if err != nil {
 		return r.State, r.Receipt, err
 	}
@@ -69,7 +96,7 @@ func (s *Service) Decide(ctx context.Context, c Call, id domain.ApprovalID, choi
 		s.logger.WarnContext(ctx, "an approval's outcome is recorded but not yet passed on; it will be tried again",
 			"workspace", c.Workspace, "approval", id, "error", err)
 	}
-	if r.State.Status == approval.StatusExpired {
+	if _, expired := first[approval.Expired](r.Events); expired { // it came too late, and so does its repeat
 		return r.State, r.Receipt, domain.Refuse(domain.Conflict, "approval_expired", "Nobody decided in time, so the action was denied. It can be requested again.")
 	}
 	return r.State, r.Receipt, nil

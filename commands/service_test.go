@@ -212,11 +212,11 @@ func TestApprovalGivesThePermit(t *testing.T) {
 		"another digest":   {w.supervisor, "AAAA", "action_changed"},
 		"without the role": {domain.MemberActor("mb_nobody"), out.Digest, "role_required"},
 	} {
-		if _, _, err := w.s.Decide(ctx, w.call(test.who, name), out.Approval, approval.Approve, "fine", test.digest); code(err) != test.want {
+		if _, _, err := w.s.Decide(ctx, w.call(test.who, name), out.Approval, approval.Approve, "fine", test.digest, ""); code(err) != test.want {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
-	state, _, err := w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "fine", out.Digest)
+	state, _, err := w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "fine", out.Digest, "")
 	if err != nil || state.Status != approval.StatusApproved {
 		t.Fatalf("the approval is %s, %v", state.Status, err)
 	}
@@ -239,7 +239,7 @@ func TestApprovalGivesThePermit(t *testing.T) {
 func TestDenialEndsTheExecution(t *testing.T) {
 	w, ctx := newWorld(t, ledgertest.Engine(t)), context.Background()
 	out := w.request("ask", "payment.initiate")
-	_, _, err := w.s.Decide(ctx, w.call(w.supervisor, "no"), out.Approval, approval.Deny, "too much", out.Digest)
+	_, _, err := w.s.Decide(ctx, w.call(w.supervisor, "no"), out.Approval, approval.Deny, "too much", out.Digest, "")
 	w.must(err)
 	if state, err := w.s.Execution(ctx, "acme", out.Execution); err != nil || state.Status != execution.StatusDenied {
 		t.Errorf("the execution is %s, %v", state.Status, err)
@@ -464,7 +464,7 @@ func TestFlowUnderFaults(t *testing.T) {
 				return err
 			})
 			again(func() error {
-				_, _, err := w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "", out.Digest)
+				_, _, err := w.s.Decide(ctx, w.call(w.supervisor, "yes"), out.Approval, approval.Approve, "", out.Digest, "")
 				return err
 			})
 			state, err := w.s.Approval(ctx, "acme", out.Approval)

@@ -16,11 +16,15 @@ func apiApproval(s approval.State) api.Approval {
 		Workflow: string(r.Workflow), Action: api.ActionInput{Kind: string(r.Kind), Params: r.Params}, ActionDigest: string(r.Digest),
 		Policy: string(r.Policy), Version: r.Version, Rule: string(r.Rule), Reason: r.Reason, Requester: r.Requester.String(),
 		Requirement: apiRequirement(&r.Requirement), Votes: []api.Vote{}, RequestedAt: r.At.UTC(), ExpiresAt: r.ExpiresAt.UTC(), DecidedAt: s.EndedAt.UTC()}
+	out.EscalatesAt, out.Escalated = s.EscalatesAt().UTC(), s.Escalated()
+	if s.Open() {
+		out.Roles = texts[api.RoleName](s.AcceptedRoles())
+	}
 	for _, a := range r.Excluded {
 		out.Excluded = append(out.Excluded, a.String())
 	}
 	for _, v := range s.Votes {
-		out.Votes = append(out.Votes, api.Vote{By: v.By.String(), Roles: texts[api.RoleName](v.Roles), Decision: api.VoteDecision(v.Choice),
+		out.Votes = append(out.Votes, api.Vote{By: v.By.String(), OnBehalfOf: v.OnBehalf.String(), Roles: texts[api.RoleName](v.Roles), Decision: api.VoteDecision(v.Choice),
 			Reason: v.Reason, At: v.At.UTC()})
 	}
 	return out
@@ -40,7 +44,8 @@ func (h *handlers) GetApproval(ctx context.Context, r api.GetApprovalRequestObje
 
 // DecideApproval records a person's decision.
 func (h *handlers) DecideApproval(ctx context.Context, r api.DecideApprovalRequestObject) (api.DecideApprovalResponseObject, error) {
-	s, receipt, err := h.service.Decide(ctx, h.call(ctx), domain.ApprovalID(r.ID), approval.Choice(r.Body.Decision), r.Body.Reason, domain.Digest(r.Body.ActionDigest))
+	s, receipt, err := h.service.Decide(ctx, h.call(ctx), domain.ApprovalID(r.ID), approval.Choice(r.Body.Decision), r.Body.Reason, domain.Digest(r.Body.ActionDigest),
+		domain.MemberID(r.Body.OnBehalfOf))
 	if err != nil {
 		return nil, err
 	}
