@@ -80,7 +80,9 @@ func (s *Service) Start(ctx context.Context, c Call, ex domain.ExecutionID, id d
 		return state, Receipt{}, invalidAction()
 	}
 	r, err := s.onExecution(ctx, c, ex, func(at time.Time) execution.Command {
-		decision := a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: in.Kind, Params: in.Params, Actor: c.Actor,
+		// Asked about the action as it was recorded: whoever sends another one
+		// is refused for that.
+		decision := a.rules.Evaluate(policy.Input{Workflow: a.flow, Kind: act.Kind, Params: act.Params, Actor: c.Actor,
 			Roles: a.roles, Context: act.Context, Now: at})
 		return execution.Start{Action: act.ID, Permit: claims.ID, Digest: digest, Decision: decision, By: c.Actor, Roles: a.roles, At: at}
 	})
