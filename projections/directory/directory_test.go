@@ -13,7 +13,6 @@ import (
 
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/gate"
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -189,41 +188,6 @@ func TestExecutions(t *testing.T) {
 		if _, err := m.Executions(ctx, "acme", directory.ExecutionFilter{}, cursor, 2); !errors.Is(err, directory.ErrCursor) {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
-	}
-}
-
-func TestApprovals(t *testing.T) {
-	b, ctx := newBook(t), context.Background()
-	ask := func(id domain.ApprovalID) approval.Requested {
-		return approval.Requested{Approval: id, Execution: "ex_1", Action: "ac_1", Kind: "payment.initiate", Requester: domain.AgentActor("ag_1"),
-			ExpiresAt: b.clock.Add(time.Hour)}
-	}
-	b.put("acme/approval-ap_1", ask("ap_1"), approval.VoteCast{}, approval.Approved{})
-	b.put("acme/approval-ap_2", ask("ap_2"))
-	b.put("acme/approval-ap_3", ask("ap_3"), approval.Expired{})
-	b.put("acme/approval-ap_4", ask("ap_4"), approval.VoteCast{})
-	b.put("acme/approval-ap_2", approval.Withdrawn{})
-	b.put("other/approval-ap_5", ask("ap_5"), approval.Denied{})
-	m := built(t, b.Ledger, t.TempDir())
-	for status, want := range map[approval.Status][]domain.ApprovalID{
-		"": {"ap_4", "ap_3", "ap_2", "ap_1"}, approval.StatusPending: {"ap_4"}, approval.StatusApproved: {"ap_1"},
-		approval.StatusExpired: {"ap_3"}, approval.StatusWithdrawn: {"ap_2"}, approval.StatusDenied: nil,
-	} {
-		var got []domain.ApprovalID
-		for _, a := range must(m.Approvals(ctx, "acme", status, "", 0))(t).Items {
-			got = append(got, a.ID)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%q: %s", status, diff)
-		}
-	}
-	a := must(m.Approval(ctx, "acme", "ap_1"))(t)
-	if a.Execution != "ex_1" || a.Action != "ac_1" || a.Kind != "payment.initiate" || a.Requester != domain.AgentActor("ag_1") ||
-		a.Ended.IsZero() || a.Expires.Sub(a.Created) < 59*time.Minute {
-		t.Errorf("approval is %+v", a)
-	}
-	if _, err := m.Approval(ctx, "acme", "ap_5"); !errors.Is(err, directory.ErrNotFound) {
-		t.Errorf("another workspace's approval: %v", err)
 	}
 }
 

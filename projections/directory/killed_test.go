@@ -50,7 +50,7 @@ func dump(t *testing.T, dir string) map[string][]string {
 	}
 	defer conn.Close()
 	all := map[string][]string{}
-	for _, table := range []string{"name", "stream", "event", "execution", "approval", "profile", "meta"} {
+	for _, table := range []string{"name", "stream", "event", "execution", "profile", "meta"} {
 		err := sqlitex.ExecuteTransient(conn, "SELECT * FROM "+table+" ORDER BY 1, 2", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
 			row := ""
 			for i := range s.ColumnCount() {

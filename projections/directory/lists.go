@@ -13,7 +13,6 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/projections"
@@ -111,60 +110,6 @@ func scanExecution(s *sqlite.Stmt) Execution {
 		Workflow: domain.Workflow(s.ColumnText(2)), Kind: domain.ActionKind(s.ColumnText(3)),
 		Status: executionStatuses()[s.ColumnInt64(4)], Actor: domain.ParseActor(s.ColumnText(5)),
 		Unresolved: s.ColumnBool(6), Created: instant(s, 7), Updated: instant(s, 8), Ended: instant(s, 9),
-		Position: eventlog.Position(s.ColumnInt64(10))}
-}
-
-// Approval is an approval in a list. The exact action is in its stream.
-type Approval struct {
-	ID        domain.ApprovalID
-	Execution domain.ExecutionID
-	Action    domain.ActionID
-	Kind      domain.ActionKind
-	Status    approval.Status
-	Requester domain.Actor
-	Created   time.Time
-	Expires   time.Time
-	Ended     time.Time         // zero while it is pending
-	Position  eventlog.Position // of its newest record
-}
-
-const (
-	approvalColumns = `SELECT e.id, s.name, e.execution, e.action, k.text, e.status, r.text, e.created, e.expires, e.ended, e.position
-	FROM approval e `
-	approvalNames = ` CROSS JOIN stream s ON s.id = e.id CROSS JOIN name k ON k.id = e.kind CROSS JOIN name r ON r.id = e.requester`
-)
-
-// Approvals lists the approvals of a workspace, newest first; status "" selects
-// all. An approval that is overdue is pending until its expiry is written.
-func (m *Model) Approvals(ctx context.Context, ws domain.WorkspaceID, status approval.Status, cursor string, limit int) (Page[Approval], error) {
-	l := approvals(ws, status)
-	l.cursor, l.limit = cursor, limit
-	return pageOf(ctx, m, l, scanApproval)
-}
-
-func approvals(ws domain.WorkspaceID, status approval.Status) *list {
-	l := &list{columns: approvalColumns, names: approvalNames, index: "approval_ws"}
-	l.named("ws", string(ws))
-	if status != "" {
-		l.index = "approval_status"
-		l.where("status", approvalCode(status))
-	}
-	return l
-}
-
-// Approval answers one approval, or [ErrNotFound].
-func (m *Model) Approval(ctx context.Context, ws domain.WorkspaceID, id domain.ApprovalID) (found Approval, err error) {
-	err = m.one(ctx, ws, "approval-"+string(id), approvalColumns+approvalNames+" WHERE e.id = ?", func(s *sqlite.Stmt) {
-		found = scanApproval(s)
-	})
-	return found, err
-}
-
-func scanApproval(s *sqlite.Stmt) Approval {
-	return Approval{ID: domain.ApprovalID(strings.TrimPrefix(s.ColumnText(1), "approval-")),
-		Execution: domain.ExecutionID(s.ColumnText(2)), Action: domain.ActionID(s.ColumnText(3)),
-		Kind: domain.ActionKind(s.ColumnText(4)), Status: approvalStatuses()[s.ColumnInt64(5)],
-		Requester: domain.ParseActor(s.ColumnText(6)), Created: instant(s, 7), Expires: instant(s, 8), Ended: instant(s, 9),
 		Position: eventlog.Position(s.ColumnInt64(10))}
 }
 

@@ -1,6 +1,6 @@
-// Package directory is the model behind lists: executions, approvals, where
-// the content of members' profiles is, and each workspace's own index of its
-// records, so that no list is served by reading the whole log.
+// Package directory is the model behind lists: executions, where the content of
+// members' profiles is, and each workspace's own index of its records, so that
+// no list is served by reading the whole log.
 //
 // It is a local SQLite file; nothing is kept in memory but a few thousand
 // names. Its rows hold ids, names that are metadata, states and times, all of
@@ -16,11 +16,9 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/gate"
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -53,7 +51,7 @@ func New() *Model { return &Model{} }
 // Spec says what the projection is. It takes all records, because it indexes
 // them all.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: 3, Schema: schema}
+	return projections.Spec{Name: Name, Version: 4, Schema: schema}
 }
 
 // entry is what rows need of a record.
@@ -68,7 +66,6 @@ type entry struct {
 
 	// At most one of these is set, where the record's payload matters.
 	execution *executionRequest
-	approval  *approvalRequest
 	profile   domain.Digest
 }
 
@@ -118,18 +115,14 @@ func (e *entry) read(r *ledger.Record) error {
 	case r.Type == ProfileContent:
 		e.profile = ledgercrypto.Digest(r.Payload)
 		return nil
-	case !strings.HasPrefix(r.Type, "execution.requested.") && !strings.HasPrefix(r.Type, "approval.requested."):
+	case !strings.HasPrefix(r.Type, "execution.requested."):
 		return nil
 	}
 	_, data, err := ledger.UnwrapFact(r.Payload)
 	if err != nil {
 		return err
 	}
-	if r.Type[0] == 'e' {
-		e.execution, err = decode[executionRequest](r.Type, execution.Requested{}.EventType(), data)
-	} else {
-		e.approval, err = decode[approvalRequest](r.Type, approval.Requested{}.EventType(), data)
-	}
+	e.execution, err = decode(r.Type, data)
 	return err
 }
 
@@ -146,22 +139,13 @@ type executionRequest struct {
 	By domain.Actor `json:"by"`
 }
 
-// approvalRequest is what a list shows of an [approval.Requested].
-type approvalRequest struct {
-	Execution domain.ExecutionID `json:"execution"`
-	Action    domain.ActionID    `json:"action"`
-	Kind      domain.ActionKind  `json:"kind"`
-	Requester domain.Actor       `json:"requester"`
-	ExpiresAt time.Time          `json:"expires_at"`
-}
-
-// decode reads a part of an event that is stored as known. Its errors say
-// nothing of what was in the payload.
-func decode[T any](stored, known string, data []byte) (*T, error) {
-	if stored != known {
+// decode reads a part of an [execution.Requested]. Its errors say nothing of
+// what was in the payload.
+func decode(stored string, data []byte) (*executionRequest, error) {
+	if stored != (execution.Requested{}).EventType() {
 		return nil, fmt.Errorf("this version does not know the event %s; upgrade it", stored)
 	}
-	part := new(T)
+	part := new(executionRequest)
 	if bytes.Equal(data, []byte("null")) || json.Unmarshal(data, part) != nil {
 		return nil, fmt.Errorf("its payload does not decode as %s", stored)
 	}

@@ -1,10 +1,9 @@
 package directory
 
-// Streams, executions and approvals are numbered by the log position of their
-// first record, so that rows are appended in order, and numbering them again
-// gives the same numbers. Names that repeat are kept once, in name. A stream's
-// name is found by a 64-bit hash, which makes a small index; the name itself
-// decides.
+// Streams and executions are numbered by the log position of their first
+// record, so that rows are appended in order, and numbering them again gives
+// the same numbers. Names that repeat are kept once, in name. A stream's name is
+// found by a 64-bit hash, which makes a small index; the name itself decides.
 const schema = `
 CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 
@@ -37,15 +36,6 @@ CREATE INDEX execution_status ON execution (ws, status);
 CREATE INDEX execution_workflow ON execution (ws, workflow);
 CREATE INDEX execution_actor ON execution (ws, actor);
 CREATE INDEX execution_unresolved ON execution (ws) WHERE unresolved = 1;
-
-CREATE TABLE approval (
-	id INTEGER PRIMARY KEY, -- its stream's
-	ws INTEGER NOT NULL, execution TEXT NOT NULL, action TEXT NOT NULL, kind INTEGER NOT NULL,
-	requester INTEGER NOT NULL, status INTEGER NOT NULL,
-	created INTEGER NOT NULL, expires INTEGER NOT NULL, ended INTEGER NOT NULL, position INTEGER NOT NULL
-);
-CREATE INDEX approval_ws ON approval (ws);
-CREATE INDEX approval_status ON approval (ws, status);
 
 CREATE TABLE profile (
 	ws INTEGER NOT NULL, digest TEXT NOT NULL, stream INTEGER NOT NULL, revision INTEGER NOT NULL,

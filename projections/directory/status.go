@@ -3,7 +3,6 @@ package directory
 import (
 	"slices"
 
-	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/gate"
 )
@@ -15,18 +14,8 @@ func executionStatuses() [8]execution.Status {
 		execution.StatusStarted, execution.StatusCompleted, execution.StatusFailed, execution.StatusCancelled, execution.StatusResolved}
 }
 
-func approvalStatuses() [5]approval.Status {
-	return [...]approval.Status{approval.StatusPending, approval.StatusApproved, approval.StatusDenied,
-		approval.StatusExpired, approval.StatusWithdrawn}
-}
-
 func executionCode(s execution.Status) int64 {
 	all := executionStatuses()
-	return int64(slices.Index(all[:], s))
-}
-
-func approvalCode(s approval.Status) int64 {
-	all := approvalStatuses()
 	return int64(slices.Index(all[:], s))
 }
 
@@ -94,33 +83,6 @@ func (r *run) fold(e *entry) {
 		r.ended = e.micros
 	}
 	r.updated, r.position = e.micros, e.position
-}
-
-// ask is an approval's row likewise.
-type ask struct {
-	ws, kind, requester     int64
-	execution, action       string
-	status                  approval.Status
-	created, expires, ended int64
-	position                int64
-	isNew                   bool
-}
-
-func (a *ask) fold(e *entry) {
-	switch unversioned(e.kind) {
-	case "approval.approved":
-		a.status = approval.StatusApproved
-	case "approval.denied":
-		a.status = approval.StatusDenied
-	case "approval.expired":
-		a.status = approval.StatusExpired
-	case "approval.withdrawn":
-		a.status = approval.StatusWithdrawn
-	}
-	if a.status != approval.StatusPending && a.ended == 0 {
-		a.ended = e.micros
-	}
-	a.position = e.position
 }
 
 // unversioned is a stored name without its version: lists need to know what

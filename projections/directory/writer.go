@@ -10,12 +10,11 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/clawoffice/ledger/domain"
-	"github.com/clawoffice/ledger/domain/approval"
 )
 
 // writer folds entries into rows. It remembers the numbers of names and
-// streams it met lately, and during a batch the executions and approvals that
-// the batch touches, so that each is written once.
+// streams it met lately, and during a batch the executions that the batch
+// touches, so that each is written once.
 type writer struct {
 	names     *recent[string, int64]
 	streams   *recent[streamName, int64]
@@ -23,7 +22,6 @@ type writer struct {
 	newRuns   batch
 	ids       ids
 	runs      map[int64]*run
-	asks      map[int64]*ask
 	nextName  int64
 	wasLoaded bool
 }
@@ -39,7 +37,7 @@ func newWriter() *writer {
 		newRuns: batch{table: "execution", texts: map[int]string{}, columns: []string{"id", "ws", "workflow", "kind", "actor", "status",
 			"prompts", "unresolved", "created", "updated", "ended", "position"}},
 		ids:  newIDs(mergeIDs),
-		runs: map[int64]*run{}, asks: map[int64]*ask{}}
+		runs: map[int64]*run{}}
 }
 
 // Flush writes what was applied.
@@ -82,8 +80,6 @@ func (w *writer) add(conn *sqlite.Conn, e *entry) error {
 			ws, string(e.profile), stream, e.revision)
 	case strings.HasPrefix(e.kind, "execution."):
 		return w.foldRun(conn, ws, stream, e)
-	case strings.HasPrefix(e.kind, "approval."):
-		return w.foldAsk(conn, ws, stream, e)
 	}
 	return nil
 }
@@ -114,27 +110,6 @@ func (w *writer) foldRun(conn *sqlite.Conn, ws, stream int64, e *entry) (err err
 	return nil
 }
 
-func (w *writer) foldAsk(conn *sqlite.Conn, ws, stream int64, e *entry) (err error) {
-	if e.approval == nil {
-		a, err := w.ask(conn, stream)
-		if err == nil && a != nil {
-			a.fold(e)
-		}
-		return err
-	}
-	a := &ask{ws: ws, status: approval.StatusPending, created: e.micros, expires: e.approval.ExpiresAt.UnixMicro(),
-		execution: string(e.approval.Execution), action: string(e.approval.Action), isNew: true}
-	if a.kind, err = w.name(conn, string(e.approval.Kind)); err != nil {
-		return err
-	}
-	if a.requester, err = w.name(conn, e.approval.Requester.String()); err != nil {
-		return err
-	}
-	a.fold(e)
-	w.asks[stream] = a
-	return nil
-}
-
 // run answers the row of an execution, from the batch or from the file; nil for
 // one whose request was erased.
 func (w *writer) run(conn *sqlite.Conn, id int64) (*run, error) {
@@ -148,19 +123,6 @@ func (w *writer) run(conn *sqlite.Conn, id int64) (*run, error) {
 	}, id)
 	w.runs[id] = r
 	return r, err
-}
-
-func (w *writer) ask(conn *sqlite.Conn, id int64) (*ask, error) {
-	if a, ok := w.asks[id]; ok {
-		return a, nil
-	}
-	var a *ask
-	err := query(conn, `SELECT status, ended FROM approval WHERE id = ?`, func(s *sqlite.Stmt) error {
-		a = &ask{status: approvalStatuses()[s.ColumnInt64(0)], ended: s.ColumnInt64(1)}
-		return nil
-	}, id)
-	w.asks[id] = a
-	return a, err
 }
 
 // finish writes what the batch folded, in order of numbers.
@@ -179,13 +141,7 @@ func (w *writer) finish(conn *sqlite.Conn) error {
 	if err := w.newRuns.flush(conn); err != nil {
 		return fmt.Errorf("writing executions: %w", err)
 	}
-	for _, id := range sortedKeys(w.asks) {
-		if err := w.asks[id].write(conn, id); err != nil {
-			return fmt.Errorf("writing approvals: %w", err)
-		}
-	}
 	clear(w.runs)
-	clear(w.asks)
 	return nil
 }
 
@@ -208,19 +164,6 @@ func (w *writer) writeRun(conn *sqlite.Conn, id int64, r *run) error {
 	}
 	return exec(conn, `UPDATE execution SET status = ?, prompts = ?, unresolved = ?, updated = ?, ended = ?, position = ? WHERE id = ?`,
 		executionCode(r.status), r.prompts, r.unresolved(), r.updated, r.ended, r.position, id)
-}
-
-func (a *ask) write(conn *sqlite.Conn, id int64) error {
-	switch {
-	case a == nil:
-		return nil
-	case a.isNew:
-		return exec(conn, `INSERT INTO approval (id, ws, execution, action, kind, requester, status, created, expires, ended, position)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, a.ws, a.execution, a.action, a.kind, a.requester,
-			approvalCode(a.status), a.created, a.expires, a.ended, a.position)
-	}
-	return exec(conn, `UPDATE approval SET status = ?, ended = ?, position = ? WHERE id = ?`,
-		approvalCode(a.status), a.ended, a.position, id)
 }
 
 // name answers the number of a name, given in order of first use.
