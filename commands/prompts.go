@@ -107,6 +107,7 @@ type RecordPrompt struct {
 	PromptTokens    domain.Tokens // given or estimated
 	MaxOutputTokens domain.Tokens
 	Subject         string
+	ExpiresIn       time.Duration // of the reservation; 0 is the book's own
 }
 
 // PromptRecorded is a prompt that may now be sent.
@@ -132,7 +133,7 @@ func (s *Service) RecordPrompt(ctx context.Context, c Call, ex domain.ExecutionI
 		if _, err := state.Decide(execution.RecordPrompt{Prompt: p, By: c.Actor, At: s.now()}); err != nil {
 			return PromptRecorded{}, err // before anything is reserved
 		}
-		if err := s.reserve(ctx, c, state, &p, rules.RolesOf(c.Actor, s.now())); err != nil {
+		if err := s.reserve(ctx, c, state, &p, rules.RolesOf(c.Actor, s.now()), in.ExpiresIn); err != nil {
 			return PromptRecorded{}, err
 		}
 	}
@@ -162,7 +163,7 @@ const reserveTries = 5
 // reserve holds back what a prompt may take, and notes the reservation in p.
 // A repeat finds the one it made before, unless that has ended: it was made for
 // a prompt that was not recorded then, and others may have had the room since.
-func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p *execution.PromptRecorded, roles []domain.RoleName) error {
+func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p *execution.PromptRecorded, roles []domain.RoleName, ttl time.Duration) error {
 	call := budget.Call{Execution: state.Execution, Prompt: p.Prompt, Workflow: state.Workflow, Model: p.Model, Roles: roles}
 	switch c.Actor.Kind {
 	case domain.KindAgent:
@@ -173,7 +174,7 @@ func (s *Service) reserve(ctx context.Context, c Call, state execution.State, p 
 	for try := range reserveTries {
 		p.Reservation = domain.ReservationID(s.secret.DeriveID("rs_", c.ID, 16+try))
 		r, err := s.budgets.Do(ctx, ledger.BudgetStream(c.Workspace), s.then(c, "reserve-"+string(p.Reservation)), func(at time.Time) budget.Command {
-			return budget.Reserve{Reservation: p.Reservation, Call: call, At: at,
+			return budget.Reserve{Reservation: p.Reservation, Call: call, TTL: ttl, At: at,
 				Amounts: budget.Amounts{Calls: 1, PromptTokens: p.PromptTokens, OutputTokens: p.MaxOutputTokens}}
 		})
 		var refusal *domain.Error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/clawoffice/ledger/commands"
 	"github.com/clawoffice/ledger/domain"
@@ -62,6 +63,22 @@ func textSize(value json.RawMessage) int {
 	return len(value)
 }
 
+// longestReservation bounds how long a prompt's reservation may be held.
+const longestReservation = 24 * time.Hour
+
+// reservationTime reads how long a reservation is to be held; 0 is the book's
+// own rule.
+func reservationTime(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > longestReservation {
+		return 0, invalidBody([]fieldError{{"/expires_in", "A reservation is held for more than 0s and at most 24h."}})
+	}
+	return d, nil
+}
+
 // RecordPrompt records a prompt before it is sent.
 func (h *handlers) RecordPrompt(ctx context.Context, r api.RecordPromptRequestObject) (api.RecordPromptResponseObject, error) {
 	b := r.Body
@@ -69,11 +86,15 @@ func (h *handlers) RecordPrompt(ctx context.Context, r api.RecordPromptRequestOb
 	if err != nil {
 		return nil, err
 	}
+	expires, err := reservationTime(b.ExpiresIn)
+	if err != nil {
+		return nil, err
+	}
 	if b.PromptTokens != nil {
 		tokens = domain.Tokens(*b.PromptTokens)
 	}
 	made, err := h.service.RecordPrompt(ctx, h.call(ctx), domain.ExecutionID(r.ID), commands.RecordPrompt{Model: domain.Model(b.Model), Provider: b.Provider,
-		Content: content, PromptTokens: tokens, MaxOutputTokens: domain.Tokens(b.MaxOutputTokens), Subject: b.Subject})
+		Content: content, PromptTokens: tokens, MaxOutputTokens: domain.Tokens(b.MaxOutputTokens), Subject: b.Subject, ExpiresIn: expires})
 	if err != nil {
 		return nil, err
 	}

@@ -2017,6 +2017,11 @@ type PromptInput struct {
 	// Example: Please pay invoice 2041.
 	Content Content `json:"content,omitempty,omitzero"`
 
+	// ExpiresIn How long the reservation is held for the completion, at most 24h; 10m, if not said.
+	//
+	// Example: 30m
+	ExpiresIn string `json:"expires_in,omitempty,omitzero"`
+
 	// MaxOutputTokens Example: 1200
 	MaxOutputTokens Tokens    `json:"max_output_tokens"`
 	Messages        []Message `json:"messages,omitempty,omitzero"`
