@@ -107,14 +107,14 @@ func (h *handlers) ListExecutions(ctx context.Context, r api.ListExecutionsReque
 		return nil, err
 	}
 	found, err := h.directory.Executions(ctx, domain.WorkspaceID(r.Ws), directory.ExecutionFilter{Status: execution.Status(given(p.Status)),
-		Workflow: domain.Workflow(given(p.Workflow)), Actor: domain.ParseActor(given(p.Requester))}, given(p.Cursor), pageSize(given(p.Limit)))
+		Workflow: domain.Workflow(given(p.Workflow)), Actor: domain.ParseActor(given(p.Requester)), Unresolved: given(p.Unresolved)}, given(p.Cursor), pageSize(given(p.Limit)))
 	if err != nil {
 		return nil, listError(err)
 	}
 	out := api.ListExecutions200JSONResponse{Items: make([]api.ExecutionSummary, len(found.Items)), Next: found.Next}
 	for i, e := range found.Items {
 		out.Items[i] = api.ExecutionSummary{ID: string(e.ID), Workflow: string(e.Workflow), Kind: string(e.Kind), Status: api.ExecutionStatus(e.Status),
-			Requester: e.Actor.String(), RequestedAt: e.Created, EndedAt: e.Ended}
+			Requester: e.Actor.String(), RequestedAt: e.Created, EndedAt: e.Ended, Unresolved: e.Unresolved}
 	}
 	return out, nil
 }
@@ -142,7 +142,7 @@ func (h *handlers) GetExecution(ctx context.Context, r api.GetExecutionRequestOb
 
 func (h *handlers) execution(ctx context.Context, ws domain.WorkspaceID, s execution.State) api.Execution {
 	out := api.Execution{ID: string(s.Execution), Workflow: string(s.Workflow), Status: api.ExecutionStatus(s.Status), Requester: s.By.String(),
-		RequestedAt: s.At.UTC(), EndedAt: s.EndedAt.UTC(), Actions: []api.Action{}, Prompts: []api.Prompt{}, History: []api.HistoryEntry{}}
+		RequestedAt: s.At.UTC(), EndedAt: s.EndedAt.UTC(), Unresolved: s.Unresolved(), Outcome: api.ResolvedOutcome(s.Outcome), Actions: []api.Action{}, Prompts: []api.Prompt{}, History: []api.HistoryEntry{}}
 	for id := range s.Actions.All() {
 		act, _ := s.Action(id)
 		a := h.action(ctx, ws, s, act)
@@ -167,6 +167,9 @@ func (h *handlers) action(ctx context.Context, ws domain.WorkspaceID, s executio
 	a := api.Action{ID: string(act.ID), Kind: string(act.Kind), Params: act.Params, Digest: string(act.Digest), Status: api.ActionStatus(act.Status),
 		Decision: apiDecision(act.Decision), ApprovalID: string(act.Approval), RequestedAt: act.At.UTC(),
 		Permit: h.service.Permit(ws, s, act.ID, CallerFrom(ctx).Actor)}
+	if act.Grant != "" { // in whose place nobody was asked: there is no such approval
+		a.GrantID, a.ApprovalID = string(act.Grant), ""
+	}
 	if act.Permit != nil {
 		a.PermitExpiresAt = act.Permit.ExpiresAt.UTC()
 	}

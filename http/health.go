@@ -20,8 +20,9 @@ type Part struct {
 }
 
 type health struct {
-	Status string `json:"status"`
-	Parts  []Part `json:"parts"`
+	Status     string `json:"status"`
+	Parts      []Part `json:"parts"`
+	Unresolved *int   `json:"unresolved_executions,omitempty"` // for the operator
 }
 
 // healthz says that the process is alive, and asks nothing else.
@@ -45,6 +46,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		}
 		if !detailed {
 			answer.Parts[i].Reason = plainReason(p)
+		}
+	}
+	if detailed {
+		if n, err := s.unresolved(r.Context()); err == nil {
+			answer.Unresolved = &n
 		}
 	}
 	writeJSON(w, status, answer)

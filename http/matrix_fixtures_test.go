@@ -148,6 +148,7 @@ func peopleFixtures() map[string]fixture {
 		"getRole":         {token: "agent", prepare: (*matrix).role, status: 200},
 		"putRole":         {token: "owner", prepare: (*matrix).role, status: 200, body: `{"permissions":["budget.read"],"description":"d"}`, other: `{"permissions":[]}`},
 		"deleteRole":      {token: "owner", prepare: (*matrix).role, status: 204},
+		"getAccess":       {token: "super", without: map[string]string{"good": "its question is in the query; see TestAccess"}},
 		"listPermissions": {token: "agent", status: 200},
 
 		"listAgents":       {token: "owner", status: 200},
@@ -185,6 +186,9 @@ func workFixtures() map[string]fixture {
 		"completeExecution": {token: "agent", prepare: (*matrix).running, status: 200, body: `{"result":{"a":1},"reason":"r"}`, other: `{"reason":"s"}`},
 		"failExecution":     {token: "agent", prepare: (*matrix).running, status: 200, body: `{"result":{"a":1},"reason":"r"}`, other: `{"reason":"s"}`},
 		"cancelExecution":   {token: "super", prepare: (*matrix).running, status: 200, body: `{"reason":"r"}`, other: `{"reason":"s"}`, lacking: "403 not_requester"},
+		"resolveExecution":  {token: "super", prepare: (*matrix).running, status: 200, body: `{"outcome":"failed","reason":"r"}`, other: `{"outcome":"unknown","reason":"r"}`},
+		"resolvePrompt": {token: "super", prepare: (*matrix).prompt, status: 200, body: `{"usage":{"prompt_tokens":1,"output_tokens":1},"cost_micros":1,"reason":"r"}`,
+			other: `{"reason":"s"}`},
 
 		"recordPrompt": {token: "agent", prepare: (*matrix).running, status: 201, body: `{"model":"m","provider":"p","messages":[{"role":"user","content":"c"}],"prompt_tokens":1,"max_output_tokens":1,"subject":"s"}`,
 			other: `{"model":"m","content":"c","max_output_tokens":2}`},

@@ -66,7 +66,13 @@ type wiring struct {
 	gate     Gate
 	trail    Trail
 	keys     func() []byte
+	counts   counts // may be nil
 	Options
+}
+
+// counts knows figures of the whole service.
+type counts interface {
+	Unresolved(ctx context.Context) (int, error)
 }
 
 // Server is the HTTP side of one replica. Make it with New, run it with Serve,
@@ -76,6 +82,7 @@ type Server struct {
 	trail    Trail
 	keys     func() []byte
 	parts    func() []Part
+	counts   counts
 	timeout  time.Duration
 	insecure bool
 
@@ -109,18 +116,21 @@ func New(c Config) (*Server, error) {
 	look := newLookout(c.Models, c.Shared).look
 	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, approvals: c.Approvals, spending: c.Spending, shared: c.Shared, look: look, now: now}
 	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, look: look, now: now}
-	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, Options: c.Options})
+	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, counts: c.Directory, Options: c.Options})
 	h.server = s
 	return s, err
 }
 
 func newServer(c wiring) (*Server, error) {
-	s := &Server{gate: c.gate, trail: c.trail, keys: c.keys, parts: c.Parts, timeout: or(c.Timeout, 30*time.Second),
+	s := &Server{gate: c.gate, trail: c.trail, keys: c.keys, parts: c.Parts, counts: c.counts, timeout: or(c.Timeout, 30*time.Second),
 		insecure: c.Insecure, limits: newLimiter(c.Limits), registry: c.Registry, tracing: newTracing(c.Tracer),
 		log: c.Logger, scans: newScanPool(), fixed: newFixedHeaders(), stopping: make(chan struct{})}
 	s.defaults()
 	var err error
 	if s.metrics, err = newMetrics(s.registry, s.limits); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	if err = s.countUnresolved(); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s.other = s.metrics.route("none")

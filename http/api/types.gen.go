@@ -1531,6 +1531,9 @@ type Health struct {
 		Reason string `json:"reason,omitempty,omitzero"`
 	} `json:"parts"`
 	Status HealthStatus `json:"status"`
+
+	// UnresolvedExecutions With the operator's token: how many executions, of all workspaces, have no recorded outcome yet. Those that run are among them.
+	UnresolvedExecutions int `json:"unresolved_executions,omitempty,omitzero"`
 }
 
 // HealthStatus defines model for Health.Status.
