@@ -77,17 +77,14 @@ func (m *Model) Usage(ctx context.Context, run Run, start time.Time) (u Usage, e
 	return u, nil
 }
 
-const ofRun = ` WHERE ws = (SELECT id FROM name WHERE text = ?) AND budget = (SELECT id FROM name WHERE text = ?) AND epoch = ?`
-
-func pastSQL() string {
-	return windowColumns + ofRun + ` AND start <= ? ORDER BY start DESC LIMIT ?`
-}
+const windowsSQL = windowColumns + ` WHERE ws = (SELECT id FROM name WHERE text = ?)
+	AND budget = (SELECT id FROM name WHERE text = ?) AND epoch = ? AND start <= ? ORDER BY start DESC LIMIT ?`
 
 // usage reads the present window and those before in one go.
 func usage(conn *sqlite.Conn, run Run, start time.Time) (u Usage, err error) {
 	present := int64(0)
 	u.Start = start
-	err = query(conn, pastSQL(), func(s *sqlite.Stmt) {
+	err = query(conn, windowsSQL, func(s *sqlite.Stmt) {
 		switch w := scanWindow(s); {
 		case w.key.start == micros(start):
 			u.Window, present = w.shown(), w.id
@@ -110,11 +107,18 @@ func (w *window) shown() Window {
 		Settlements: w.settlements, Overruns: w.overruns, Late: w.late}
 }
 
+// Shares are sorted when they are read: an index by cost would have to be
+// written with every settlement, and a window has as many shares as actors use
+// models.
+const sharesSQL = `SELECT coalesce(a.text, ''), m.text, s.calls, s.prompt, s.output, s.cost
+	FROM (SELECT * FROM share WHERE window = ? ORDER BY cost DESC, calls DESC, actor, model LIMIT ?) s
+	JOIN name m ON m.id = s.model LEFT JOIN name a ON a.id = s.actor
+	ORDER BY s.cost DESC, s.calls DESC, s.actor, s.model`
+
+const alertsSQL = `SELECT amount, threshold, used, most, at FROM alert WHERE window = ? ORDER BY position DESC LIMIT ?`
+
 func sharesOf(conn *sqlite.Conn, window int64) (list []Share, err error) {
-	err = query(conn, `SELECT coalesce(a.text, ''), m.text, s.calls, s.prompt, s.output, s.cost
-		FROM (SELECT * FROM share WHERE window = ? ORDER BY cost DESC, calls DESC, actor, model LIMIT ?) s
-		JOIN name m ON m.id = s.model LEFT JOIN name a ON a.id = s.actor
-		ORDER BY s.cost DESC, s.calls DESC, s.actor, s.model`, func(s *sqlite.Stmt) {
+	err = query(conn, sharesSQL, func(s *sqlite.Stmt) {
 		list = append(list, Share{domain.ParseActor(s.ColumnText(0)), domain.Model(s.ColumnText(1)), scanAmounts(s, 2)})
 	}, window, MaxShares)
 	return list, err
@@ -122,7 +126,7 @@ func sharesOf(conn *sqlite.Conn, window int64) (list []Share, err error) {
 
 func alertsOf(conn *sqlite.Conn, window int64) (list []Alert, err error) {
 	names := amounts()
-	err = query(conn, `SELECT amount, threshold, used, most, at FROM alert WHERE window = ? ORDER BY position DESC LIMIT ?`, func(s *sqlite.Stmt) {
+	err = query(conn, alertsSQL, func(s *sqlite.Stmt) {
 		if i := s.ColumnInt(0); i >= 0 && i < len(names) {
 			list = append(list, Alert{names[i], s.ColumnInt(1), s.ColumnInt64(2), s.ColumnInt64(3), instant(s.ColumnInt64(4))})
 		}
