@@ -93,6 +93,14 @@ func (m *matrix) delegation() map[string]string {
 	return map[string]string{"id": made.text("id")}
 }
 
+func (m *matrix) grant() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/grants", m.super, `{"kinds":["communication.send"],"max_uses":1,"until":"`+soon()+`","reason":"r"}`)
+	return map[string]string{"id": made.text("id")}
+}
+
+// soon is a time within what a grant may last.
+func soon() string { return time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339) }
+
 func (m *matrix) event() map[string]string {
 	id := m.started()
 	list := m.must(200, "GET", "/v1/workspaces/acme/events?limit=1&stream=execution-"+id+"&min_position="+m.position(), m.auditor, "")
@@ -217,6 +225,12 @@ func workFixtures() map[string]fixture {
 		"createDelegation": {token: "super", prepare: (*matrix).absence, status: 201, body: `{"to":"{to}","roles":["operations_supervisor"],"start":"{start}","until":"{until}","reason":"r"}`,
 			other: `{"to":"{to}","until":"{until}"}`},
 		"endDelegation": {token: "super", prepare: (*matrix).delegation, status: 204},
+
+		"listGrants": {token: "super", status: 200},
+		"giveGrant": {token: "super", status: 201, body: `{"kinds":["communication.send"],"workflows":["w"],"agents":["ag_1"],"when":"true","max_uses":1,"until":"` + soon() + `","reason":"r"}`,
+			other: `{"kinds":["communication.send"],"max_uses":2,"until":"` + soon() + `","reason":"r"}`},
+		"getGrant":    {token: "super", prepare: (*matrix).grant, status: 200},
+		"revokeGrant": {token: "super", prepare: (*matrix).grant, status: 204, body: `{"reason":"r"}`, other: `{"reason":"s"}`},
 
 		"listEvents":     {token: "auditor", status: 200},
 		"streamEvents":   {token: "auditor", status: 200, without: map[string]string{"good": "it does not end; see TestStreamOfARunningServer"}},
