@@ -16,7 +16,8 @@ type Event interface {
 }
 
 // Denied says that an actor tried what it may not. Repeats within a short time
-// are summed up in Count rather than dropped.
+// are summed up in Count rather than dropped; where an actor tried very many
+// things, Code is "several", and Method and Path are "*".
 type Denied struct {
 	Method     string            `json:"method"`
 	Path       string            `json:"path"` // the route's template, never the query
