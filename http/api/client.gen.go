@@ -841,7 +841,7 @@ type ClientInterface interface {
 
 	// CreateWebhookWithBody Register a webhook
 	//
-	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -850,7 +850,7 @@ type ClientInterface interface {
 
 	// CreateWebhook Register a webhook
 	//
-	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -883,7 +883,7 @@ type ClientInterface interface {
 
 	// ListDeliveries List deliveries
 	//
-	// The newest 1,000.
+	// Those that wait, and the newest 1,000 of those that ended. What waited when the webhook was disabled, or was no longer wanted, is gone.
 	//
 	// Corresponds with GET /v1/workspaces/{ws}/webhooks/{id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, ws WsParam, id IDParam, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2667,7 +2667,7 @@ func (c *Client) ListWebhooks(ctx context.Context, ws WsParam, params *ListWebho
 
 // CreateWebhookWithBody Register a webhook
 //
-// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2686,7 +2686,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, ws WsParam, params *
 
 // CreateWebhook Register a webhook
 //
-// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2769,7 +2769,7 @@ func (c *Client) PutWebhook(ctx context.Context, ws WsParam, id IDParam, params 
 
 // ListDeliveries List deliveries
 //
-// The newest 1,000.
+// Those that wait, and the newest 1,000 of those that ended. What waited when the webhook was disabled, or was no longer wanted, is gone.
 //
 // Corresponds with GET /v1/workspaces/{ws}/webhooks/{id}/deliveries (the `ListDeliveries` operationId).
 func (c *Client) ListDeliveries(ctx context.Context, ws WsParam, id IDParam, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9029,7 +9029,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithBodyWithResponse Register a webhook
 	//
-	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9038,7 +9038,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithResponse Register a webhook
 	//
-	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+	// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -9075,7 +9075,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse List deliveries
 	//
-	// The newest 1,000.
+	// Those that wait, and the newest 1,000 of those that ended. What waited when the webhook was disabled, or was no longer wanted, is gone.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -14551,7 +14551,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, ws W
 
 // CreateWebhookWithBodyWithResponse Register a webhook
 //
-// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14566,7 +14566,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 
 // CreateWebhookWithResponse Register a webhook
 //
-// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks: signed, repeated with growing pauses until the receiver answers 2xx, carrying a reference and never content.
+// Notifications of waiting approvals and of budget alerts are sent there as Standard Webhooks 1.0.0: a POST of `{"type","timestamp","data":{"workspace","approval" or "budget","href"}}`, a reference and never content, with the headers `webhook-id`, `webhook-timestamp` and `webhook-signature`, within 10 seconds and without following redirects. Until the receiver answers 2xx it is sent again, with the same id, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each up to a tenth longer, or later where `Retry-After` asks for it in seconds. It may come twice. A receiver that answers 410 is disabled. Addresses that are not public are refused unless the operator allowed them. A workspace has 100 webhooks at most.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14633,7 +14633,7 @@ func (c *ClientWithResponses) PutWebhookWithResponse(ctx context.Context, ws WsP
 
 // ListDeliveriesWithResponse List deliveries
 //
-// The newest 1,000.
+// Those that wait, and the newest 1,000 of those that ended. What waited when the webhook was disabled, or was no longer wanted, is gone.
 //
 // Returns a wrapper object for the known response body format(s).
 //
