@@ -159,13 +159,19 @@ func facing(t *testing.T, data, listen string) *child {
 // test, or by the function that is answered.
 func startNode(t *testing.T, c serveCmd, logs io.Writer) (*node, *client, func()) {
 	t.Helper()
+	return startNodeAt(t, c, logs, time.Now)
+}
+
+// startNodeAt is startNode by another clock.
+func startNodeAt(t *testing.T, c serveCmd, logs io.Writer, now func() time.Time) (*node, *client, func()) {
+	t.Helper()
 	if c.Listen == "" {
 		c.Listen = "127.0.0.1:0"
 	}
 	if c.DrainTime == 0 {
 		c.DrainTime = 10 * time.Second
 	}
-	p := &program{ctx: context.Background(), out: io.Discard, err: io.Discard, now: time.Now,
+	p := &program{ctx: context.Background(), out: io.Discard, err: io.Discard, now: now,
 		log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	n, err := newNode(p.ctx, c, p)
 	if err != nil {
