@@ -13,6 +13,7 @@ import (
 	"github.com/clawoffice/ledger/domain/budget"
 	"github.com/clawoffice/ledger/domain/domaintest"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/policy"
 	"github.com/clawoffice/ledger/domain/schema"
 	"github.com/clawoffice/ledger/domain/webhook"
@@ -86,6 +87,8 @@ func TestSamplesAreFolded(t *testing.T) {
 	fold[approval.State](t, "approval_denied", "requested", "denied")
 	fold[approval.State](t, "approval_expired", "requested", "expired")
 	fold[approval.State](t, "approval_withdrawn", "requested", "withdrawn")
+	fold[grant.State](t, "grant", "given", "used")
+	fold[grant.State](t, "grant_revoked", "given", "used", "revoked")
 	fold[webhook.State](t, "webhook", "registered", "attempt_failed", "test_requested", "delivered", "abandoned", "secret_rotated", "changed")
 	fold[webhook.State](t, "webhook_removed", "registered", "attempt_failed", "removed")
 }
