@@ -315,7 +315,7 @@ type ClientInterface interface {
 
 	// CreateDelegationWithBody Let somebody stand in for oneself
 	//
-	// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+	// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -324,7 +324,7 @@ type ClientInterface interface {
 
 	// CreateDelegation Let somebody stand in for oneself
 	//
-	// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+	// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1461,7 +1461,7 @@ func (c *Client) ListDelegations(ctx context.Context, ws WsParam, params *ListDe
 
 // CreateDelegationWithBody Let somebody stand in for oneself
 //
-// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1480,7 +1480,7 @@ func (c *Client) CreateDelegationWithBody(ctx context.Context, ws WsParam, param
 
 // CreateDelegation Let somebody stand in for oneself
 //
-// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8459,7 +8459,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateDelegationWithBodyWithResponse Let somebody stand in for oneself
 	//
-	// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+	// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8468,7 +8468,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateDelegationWithResponse Let somebody stand in for oneself
 	//
-	// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+	// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13573,7 +13573,7 @@ func (c *ClientWithResponses) ListDelegationsWithResponse(ctx context.Context, w
 
 // CreateDelegationWithBodyWithResponse Let somebody stand in for oneself
 //
-// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13588,7 +13588,7 @@ func (c *ClientWithResponses) CreateDelegationWithBodyWithResponse(ctx context.C
 
 // CreateDelegationWithResponse Let somebody stand in for oneself
 //
-// While the caller is absent, the other member may vote on approvals for the caller, with those of these roles that the caller still holds then. Requester and separation of duties are held against both.
+// While the caller is absent, the other member, who needs `approval.decide` too, may vote on approvals for the caller, with those of these roles that the caller still holds then. Without `roles`, all of them. It ends within 90 days. Requester and separation of duties are held against both.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
