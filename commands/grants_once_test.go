@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/clawoffice/ledger/domain/gate"
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/internal/eventlog/eventlogtest"
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
 )
 
@@ -146,6 +148,43 @@ func TestGrantIsUsedOnce(t *testing.T) {
 				t.Errorf("asking again wrote %d uses", now-n)
 			}
 		})
+	}
+}
+
+// The service dies between the use of a grant and what the execution records of
+// it. The process brings it, and nobody is asked beside.
+func TestGrantIsBroughtAfterACrash(t *testing.T) {
+	appends := 0
+	log := eventlogtest.NewFaulty(ledgertest.Engine(t), func(_ int, stream string) eventlogtest.Fault {
+		if strings.HasPrefix(stream, "acme/execution-") {
+			if appends++; appends == 2 { // the first is the request
+				return eventlogtest.Before
+			}
+		}
+		return eventlogtest.None
+	})
+	w, ctx := newWorld(t, log), context.Background()
+	w.mails()
+	w.give(w.supervisor, "give")
+	out, err := w.s.RequestExecution(ctx, w.call(w.agent, "ask"), RequestExecution{Workflow: "invoices",
+		Action: Action{Kind: "communication.send", Params: json.RawMessage(`{"amount":12}`)}})
+	if err == nil || len(w.usesInLog()) != 1 {
+		t.Fatalf("the request answered %v with %d uses", err, len(w.usesInLog()))
+	}
+	w.restart()
+	w.wait(time.Minute)
+	w.drain()
+	state, err := w.s.Execution(ctx, "acme", out.Execution)
+	w.must(err)
+	act, _ := state.Action(out.Action)
+	if act.Status != execution.StatusAuthorized || act.Grant != w.usesInLog()[0].Grant || len(w.usesInLog()) != 1 {
+		t.Errorf("the action is %s by %q, with %d uses", act.Status, act.Grant, len(w.usesInLog()))
+	}
+	if _, err := w.s.Approval(ctx, "acme", out.Approval); code(err) != "not_found" {
+		t.Errorf("an approval was opened beside: %v", err)
+	}
+	if permit := w.s.Permit("acme", state, "", w.agent); permit == "" {
+		t.Error("the requester gets no permit")
 	}
 }
 
