@@ -132,7 +132,7 @@ func (s *Service) seekAgain(ctx context.Context, c Call, o process.Command) erro
 }
 
 func (s *Service) bringAgain(ctx context.Context, c Call, o process.Command) error {
-	state, err := s.Approval(ctx, c.Workspace, o.Approval)
+	state, _, err := s.approvals.Load(ctx, ledger.ApprovalStream(c.Workspace, o.Approval)) // as it is written, not as of now
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/http/api"
-	"github.com/clawoffice/ledger/projections/webhooks"
+	"github.com/clawoffice/ledger/projections/process"
 )
 
 func apiWebhook(s webhook.State, now time.Time) api.Webhook {
@@ -26,7 +26,7 @@ func webhookSettings(in api.WebhookInput) commands.WebhookSettings {
 
 // ListWebhooks answers all webhooks.
 func (h *handlers) ListWebhooks(ctx context.Context, r api.ListWebhooksRequestObject) (api.ListWebhooksResponseObject, error) {
-	if err := h.reach(ctx, webhooks.Name, given(r.Params.MinPosition)); err != nil {
+	if err := h.reach(ctx, process.Name, given(r.Params.MinPosition)); err != nil {
 		return nil, err
 	}
 	list, err := h.service.Webhooks(ctx, domain.WorkspaceID(r.Ws))
@@ -63,7 +63,7 @@ func (h *handlers) listed(ctx context.Context, r commands.Receipt) {
 	callOf(ctx).giveTurnBack()
 	ctx, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
-	_ = h.models.WaitFor(ctx, webhooks.Name, r.Position)
+	_ = h.models.WaitFor(ctx, process.Name, r.Position)
 }
 
 // GetWebhook answers one webhook.

@@ -27,8 +27,8 @@ import (
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/process"
 	"github.com/clawoffice/ledger/projections/spending"
-	"github.com/clawoffice/ledger/projections/webhooks"
 )
 
 // The adapters below join the parts as the program does.
@@ -126,7 +126,7 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	w := &world{t: t, fixture: fixture, client: &http.Client{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	rights, lists, spent := access.New(w.fixture.Ring), directory.New(), spending.New()
-	inbox, hooks := approvals.New(), webhooks.New()
+	inbox, hooks := approvals.New(), process.New()
 	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox, hooks)
 	if err != nil {
 		t.Fatal(err)

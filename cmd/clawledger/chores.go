@@ -59,11 +59,11 @@ func (n *node) chores() *chores {
 	taken := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "clawledger_process_steps_total",
 		Help: "Steps taken by timers and after crashes, by step and result."}, []string{"step", "result"})
 	owed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "clawledger_process_owed",
-		Help: "Steps that are owed, timers included."}, func() float64 { return float64(n.owed.Len()) })
+		Help: "Steps that are owed, timers included."}, func() float64 { return float64(n.read.process.Len()) })
 	if err := errors.Join(n.registry.Register(taken), n.registry.Register(owed)); err != nil {
 		n.program.log.Error("metrics of the process can't be registered", "error", err)
 	}
-	return &chores{held: n.lease.Held, due: n.owed.Due, still: n.owed.Still, perform: n.service.Perform, now: n.program.now,
+	return &chores{held: n.lease.Held, due: n.read.process.Due, still: n.read.process.Still, perform: n.service.Perform, now: n.program.now,
 		log: n.program.log, taken: taken, attempts: map[string]*attempt{},
 		fresh: func() bool {
 			behind, ok := n.models.Fresh(process.Name)
@@ -166,8 +166,12 @@ func (c *chores) take(ctx context.Context, a *attempt) {
 		pause = max(pause, choreSettles)
 	} else if result = "failed"; ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		level := slog.LevelWarn
-		if errors.Is(err, commands.ErrIntegrity) {
+		var refusal *domain.Error
+		switch {
+		case errors.Is(err, commands.ErrIntegrity):
 			level = slog.LevelError // a stream fails its check; clawledger verify names the record
+		case errors.As(err, &refusal):
+			level, pause = slog.LevelInfo, choreLongest // such as one of a workspace that is suspended
 		}
 		c.log.Log(ctx, level, "a step of the process failed and will be tried again", "step", step,
 			"workspace", a.owed.Workspace, "attempt", a.times, "error", err)

@@ -19,12 +19,6 @@ import (
 	"github.com/clawoffice/ledger/internal/eventlog/esdbface"
 	"github.com/clawoffice/ledger/internal/webhook"
 	"github.com/clawoffice/ledger/projections"
-	"github.com/clawoffice/ledger/projections/access"
-	"github.com/clawoffice/ledger/projections/approvals"
-	"github.com/clawoffice/ledger/projections/directory"
-	"github.com/clawoffice/ledger/projections/process"
-	"github.com/clawoffice/ledger/projections/spending"
-	"github.com/clawoffice/ledger/projections/webhooks"
 )
 
 // node is one server. Make it with newNode, run it with Run, end it with Close.
@@ -40,12 +34,7 @@ type node struct {
 	log      eventlog.Log
 	keys     *ledgercrypto.Dir
 	sealed   *sealed
-	access   *access.Model
-	lists    *directory.Model
-	inbox    *approvals.Model
-	spending *spending.Model
-	owed     *process.Model
-	hooks    *webhooks.Model
+	read     readModels
 	models   *projections.Models
 	service  *commands.Service
 	lease    *commands.Lease
@@ -159,11 +148,10 @@ func (n *node) readModels(context.Context) (err error) {
 		n.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	n.access, n.lists, n.owed, n.spending, n.inbox = access.New(n.sealed.ring), directory.New(), process.New(), spending.New(), approvals.New()
-	n.hooks = webhooks.New()
+	n.read = newReadModels(n.sealed.ring)
 	n.pulse = &pulse{log: n.log, now: n.program.now, logger: n.program.log}
 	n.models, err = projections.New(n.sealed.ledger, n.config.Data, projections.Options{Logger: n.program.log, Metrics: n.registry},
-		n.access, n.lists, n.owed, n.spending, n.inbox, n.hooks)
+		n.read.all()...)
 	if err != nil {
 		return err
 	}
@@ -182,8 +170,8 @@ func (n *node) decide(context.Context) error {
 		return err
 	}
 	n.service = commands.New(commands.Config{Log: n.sealed.ledger, Secret: n.keys.Secret(), Permits: &permits{keys: n.keys},
-		Access: rights{n.access}, Places: places{n.lists}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log,
-		Receivers: n.hooks, Sender: webhook.New(webhook.Options{Allow: allow})})
+		Access: rights{n.read.access}, Places: places{n.read.directory}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log,
+		Receivers: n.read.process, Sender: webhook.New(webhook.Options{Allow: allow})})
 	n.lease = n.service.NewLease(n.shared)
 	n.later(func() error {
 		n.halt() // models stop when no call can need them any more

@@ -9,15 +9,10 @@ import (
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/projections"
-	"github.com/clawoffice/ledger/projections/access"
-	"github.com/clawoffice/ledger/projections/approvals"
-	"github.com/clawoffice/ledger/projections/directory"
-	"github.com/clawoffice/ledger/projections/spending"
-	"github.com/clawoffice/ledger/projections/webhooks"
 )
 
 type rebuildCmd struct {
-	Models   []string `arg:"" optional:"" name:"model" help:"Models to make again: access, approvals, directory, spending. Default: all."`
+	Models   []string `arg:"" optional:"" name:"model" help:"Models to make again: access, approvals, directory, process, spending. Default: all."`
 	Data     string   `help:"Data directory of the stopped server, where the models are." placeholder:"DIR" required:"" type:"existingdir" group:"storage"`
 	Keys     string   `help:"Key directory. Default: DATA/keys." placeholder:"DIR" type:"path" group:"storage"`
 	Eventlog string   `help:"Connection string of EventStoreDB, if the log is there." placeholder:"esdb://…" group:"storage"`
@@ -57,7 +52,7 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 }
 
 func (c *rebuildCmd) rebuild(p *program, s *sealed) error {
-	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, access.New(s.ring), directory.New(), spending.New(), approvals.New(), webhooks.New())
+	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, newReadModels(s.ring).all()...)
 	if err != nil {
 		return err
 	}

@@ -88,11 +88,11 @@ func (c *change) foldOthers(h Happened) {
 	case budget.Expired:
 		c.drop(openKey(e.Reservation), owedKey(Release, string(e.Reservation)))
 	case webhook.Registered:
-		c.hook(domain.WebhookID(h.Stream), Hook{e.Types}, true)
+		c.hook(domain.WebhookID(h.Stream), Hook{Types: e.Types})
 	case webhook.Changed:
-		c.hook(domain.WebhookID(h.Stream), Hook{e.Types}, !e.Disabled)
+		c.hook(domain.WebhookID(h.Stream), Hook{e.Types, e.Disabled})
 	case webhook.Removed:
-		c.hook(domain.WebhookID(h.Stream), Hook{}, false)
+		c.unhook(domain.WebhookID(h.Stream))
 	case webhook.Delivered:
 		c.drop(owedKey(Notify, string(e.Notice.Delivery)))
 	case webhook.Abandoned:
@@ -154,18 +154,24 @@ func (c *change) spent(id domain.ReservationID) {
 	c.drop(openKey(id), owedKey(Settle, string(id)), owedKey(Release, string(id)))
 }
 
-// hook notes what a receiver wants, or that it wants nothing, and forgets the
-// notifications that it does not want any more.
-func (c *change) hook(id domain.WebhookID, h Hook, enabled bool) {
-	if enabled {
-		c.state.Hooks = c.state.Hooks.Set(id, h)
-		c.set(hookKey(id), Entry{Hook: &h})
-	} else {
-		c.state.Hooks = c.state.Hooks.Delete(id)
-		c.drop(hookKey(id))
-	}
+// hook notes what a receiver wants.
+func (c *change) hook(id domain.WebhookID, h Hook) {
+	c.state.Hooks = c.state.Hooks.Set(id, h)
+	c.set(hookKey(id), Entry{Hook: &h})
+	c.unwanted(id, h)
+}
+
+// unhook notes that a receiver is gone.
+func (c *change) unhook(id domain.WebhookID) {
+	c.state.Hooks = c.state.Hooks.Delete(id)
+	c.drop(hookKey(id))
+	c.unwanted(id, Hook{Disabled: true})
+}
+
+// unwanted forgets the notifications that a receiver does not want any more.
+func (c *change) unwanted(id domain.WebhookID, h Hook) {
 	for key, e := range c.state.Entries.All() {
-		if o := e.Owed; o != nil && o.Command.Webhook == id && (!enabled || !h.wants(o.Command.Notice.Type)) {
+		if o := e.Owed; o != nil && o.Command.Webhook == id && !h.wants(o.Command.Notice.Type) {
 			c.drop(key)
 		}
 	}

@@ -110,9 +110,10 @@ type Wait struct {
 	Pending   bool               `json:"pending,omitempty"`
 }
 
-// Hook is a receiver of notifications that is not disabled. No types are all.
+// Hook is a receiver of notifications. No types are all.
 type Hook struct {
-	Types []webhook.Type `json:"types,omitempty"`
+	Types    []webhook.Type `json:"types,omitempty"`
+	Disabled bool           `json:"disabled,omitempty"`
 }
 
 // State is what is remembered of one workspace. It is changed only by Evolve

@@ -63,6 +63,9 @@ func React(s State, h Happened) []Owed {
 	case webhook.TestRequested:
 		return []Owed{{Command{Step: Notify, Webhook: domain.WebhookID(h.Stream), Notice: &e.Notice}, h.Time}}
 	case webhook.AttemptFailed:
+		if hook, ok := s.Hooks.Get(domain.WebhookID(h.Stream)); !ok || !hook.wants(e.Notice.Type) {
+			return nil
+		}
 		return []Owed{{Command{Step: Notify, Webhook: domain.WebhookID(h.Stream), Notice: &e.Notice}, e.Next}}
 	}
 	return nil
@@ -150,10 +153,10 @@ func (s State) tell(h Happened, kind webhook.Type, about string) (owed []Owed) {
 	return owed
 }
 
-// wants reports whether a receiver takes notifications of a type; tests it
-// takes always.
+// wants reports whether a receiver takes notifications of a type. Tests it
+// takes unless it is disabled.
 func (h Hook) wants(kind webhook.Type) bool {
-	return len(h.Types) == 0 || kind == webhook.Test || slices.Contains(h.Types, kind)
+	return !h.Disabled && (len(h.Types) == 0 || kind == webhook.Test || slices.Contains(h.Types, kind))
 }
 
 // deliveryID follows from the record and the receiver, so that whoever works

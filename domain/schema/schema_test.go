@@ -39,7 +39,7 @@ func TestNamesMatchTables(t *testing.T) {
 		listed[n.Name] = n.Class
 	}
 	for _, name := range namesInCode(t) {
-		if listed[name] != schema.Fact {
+		if class := listed[name]; class != schema.Fact && (class != schema.Bookkeeping || !strings.HasPrefix(name, "lease.")) {
 			t.Errorf("%s is in the code but not among the facts listed: append it to names", name)
 		}
 	}

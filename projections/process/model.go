@@ -106,8 +106,7 @@ func (m *Model) Len() int {
 	return m.due.Len()
 }
 
-// Webhooks lists a workspace's receivers of notifications that are not
-// disabled.
+// Webhooks lists a workspace's receivers of notifications, by id.
 func (m *Model) Webhooks(ws domain.WorkspaceID) []domain.WebhookID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
