@@ -123,6 +123,9 @@ type State struct {
 	Hooks   domain.Map[domain.WebhookID, Hook]
 }
 
+// Waits reports whether an execution has an action that waits for an approval.
+func (s State) Waits(ex domain.ExecutionID) bool { return s.Entries.Has(executionKey(ex)) }
+
 // Restore puts back an entry that Evolve reported and somebody kept.
 func (s State) Restore(key Key, e Entry) State {
 	if e.Hook != nil {

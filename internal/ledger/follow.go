@@ -290,12 +290,14 @@ func (c *chain) check(ctx context.Context, r *Record) error {
 	if IsKeyStream(r.Stream) {
 		return nil
 	}
-	tail, err := c.before(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := r.Follows(tail); err != nil {
-		return err
+	if !r.own {
+		tail, err := c.before(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := r.Follows(tail); err != nil {
+			return err
+		}
 	}
 	if len(c.young) >= c.limit/2 {
 		c.young, c.old = map[string]end{}, c.young

@@ -34,6 +34,7 @@ type Ledger struct {
 	signer  func() Signer           // asked for each batch, so that a rotation takes effect
 	checker func() SignatureChecker // asked for each check, likewise
 	head    atomic.Uint64           // newest position this process has seen
+	fresh   fresh
 }
 
 // New makes a Ledger on a log. signer and checker answer the keys of now.

@@ -38,6 +38,8 @@ type Record struct {
 	Erased   bool   // content whose key was destroyed; it stays provable and can't be read
 	Link     string // digest of its signing input, which its successor names
 	Stored   *eventlog.Recorded
+
+	own bool // sealed by this process, after a tail that it had checked
 }
 
 // Tail is the tail of a stream that ends with this record.
@@ -101,6 +103,9 @@ func (r *Record) Follows(tail Tail) error {
 // Open checks a stored record and opens it. The chain is not checked here; see
 // [Record.Follows].
 func (l *Ledger) Open(ctx context.Context, stored *eventlog.Recorded) (Record, error) {
+	if r, ok := l.fresh.open(stored); ok {
+		return r, nil
+	}
 	r, associated, err := Parse(stored)
 	if err != nil {
 		return Record{}, err

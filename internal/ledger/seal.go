@@ -22,6 +22,7 @@ type sealing struct {
 	draft  Draft
 	header Header
 	key    *ledgercrypto.DataKey
+	link   string // digest of the signing input
 	public []byte // payload so far: the associated data
 	sealed []byte // ciphertext
 	meta   []byte // metadata so far: its opening and the signing input
@@ -56,6 +57,9 @@ func (l *Ledger) seal(ctx context.Context, ws domain.WorkspaceID, stream string,
 		return nil
 	})
 	tail.Revision += int64(len(work))
+	if err == nil {
+		l.fresh.put(work, events)
+	}
 	return events, tail, err
 }
 
@@ -80,10 +84,12 @@ func (s *sealing) encrypt() (err error) {
 // chain makes the signing input, which names the previous one, and answers its
 // digest.
 func (s *sealing) chain(signer Signer, prev string) string {
-	payload := appendRest(s.public, digest64(sha256.Sum256(s.sealed)), prev)
+	s.header.Data, s.header.Prev = digest64(sha256.Sum256(s.sealed)), prev
+	payload := appendRest(s.public, s.header.Data, prev)
 	s.meta = append(make([]byte, 0, len(payload)*4/3+300), metaOpening...)
 	s.meta = signer.SigningInput(s.meta, payload)
-	return digest64(sha256.Sum256(s.input()))
+	s.link = digest64(sha256.Sum256(s.input()))
+	return s.link
 }
 
 func (s *sealing) input() []byte { return s.meta[len(metaOpening):] }
