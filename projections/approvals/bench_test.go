@@ -4,87 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/gate"
-	"github.com/clawoffice/ledger/internal/eventlog/sqlite"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
 	"github.com/clawoffice/ledger/projections"
 	"github.com/clawoffice/ledger/projections/approvals"
+	"github.com/clawoffice/ledger/projections/projectionstest"
 )
-
-// Histories for benchmarks are made once and kept where CLAWLEDGER_BENCH_DIR
-// says, as those of the directory are; without it they are small and made for
-// the occasion. CLAWLEDGER_BENCH_RECORDS is their size.
-const (
-	benchDir     = "CLAWLEDGER_BENCH_DIR"
-	benchRecords = "CLAWLEDGER_BENCH_RECORDS"
-	fewRecords   = 100_000
-)
-
-// history answers a ledger that holds what fill appends, and its size.
-func history(b *testing.B, name string, fill func(testing.TB, *ledgertest.Fixture, int)) (*ledgertest.Fixture, int) {
-	b.Helper()
-	records := fewRecords
-	if s := os.Getenv(benchRecords); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			b.Fatalf("%s: %v", benchRecords, err)
-		}
-		records = n
-	}
-	dir := b.TempDir()
-	if kept := os.Getenv(benchDir); kept != "" {
-		dir = filepath.Join(kept, fmt.Sprintf("%s-%d", name, records))
-	}
-	ready := filepath.Join(dir, "ready")
-	_, err := os.Stat(ready)
-	isNew := err != nil
-	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
-		b.Fatal(err)
-	}
-	log, err := sqlite.Open(context.Background(), filepath.Join(dir, "log"), sqlite.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = log.Close() })
-	keys, _, err := ledgercrypto.OpenDir(filepath.Join(dir, "keys"), ledgercrypto.OpenOptions{Create: isNew})
-	if err != nil {
-		b.Fatal(err)
-	}
-	f := ledgertest.On(b, log, keys)
-	if isNew {
-		fill(b, f, records)
-		if err := os.WriteFile(ready, nil, 0o600); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return f, records
-}
-
-// spread calls f with the numbers below n from many writers at once.
-func spread(n int, f func(i int)) {
-	const writers = 64
-	var work sync.WaitGroup
-	for w := range writers {
-		work.Go(func() {
-			for i := w; i < n; i += writers {
-				f(i)
-			}
-		})
-	}
-	work.Wait()
-}
 
 // asked appends an approval with two votes: four records in two appends, or
 // only its request and the first vote.
@@ -110,7 +41,7 @@ func asked(tb testing.TB, f *ledgertest.Fixture, i int, waits bool) {
 	for n, part := range parts {
 		var list []ledger.Draft
 		for k, e := range part {
-			list = append(list, draftOf(tb, fmt.Sprint(id, n, k), e))
+			list = append(list, projectionstest.Draft(tb, fmt.Sprint(id, n, k), e))
 		}
 		receipt, err := f.Append(context.Background(), ledger.ApprovalStream(ws, id), tail, list)
 		if err != nil {
@@ -121,66 +52,25 @@ func asked(tb testing.TB, f *ledgertest.Fixture, i int, waits bool) {
 	}
 }
 
-// mixed appends executions of six records, one in four with an approval of
-// four: what an office leaves behind.
-func mixed(tb testing.TB, f *ledgertest.Fixture, records int) {
-	text := strings.Repeat("the quick brown fox ", 30)
-	spread(records/7, func(i int) {
-		if i%4 == 0 {
-			asked(tb, f, i, false)
-		}
-		stream := ledger.ExecutionStream(domain.WorkspaceID(fmt.Sprintf("ws%d", i%4)), domain.ExecutionID(fmt.Sprintf("ex_%026d", i)))
-		var list []ledger.Draft
-		for n, kind := range []string{"execution.requested.v1", "execution.action_started.v1", "execution.prompt_recorded.v1", "content.prompt.v1",
-			"execution.completion_recorded.v1", "content.completion.v1"} {
-			payload := text
-			if !strings.HasPrefix(kind, "content.") {
-				payload = string(ledger.WrapFact("", []byte(`{"text":"`+text[:300]+`"}`)))
-			}
-			list = append(list, ledgertest.Draft(fmt.Sprint(stream, n), kind, payload))
-		}
-		if _, err := f.Append(context.Background(), stream, ledger.NoTail(), list); err != nil {
-			tb.Error(err)
-		}
-	})
+// only appends approvals and nothing else, half of which wait.
+func only(tb testing.TB, f *ledgertest.Fixture, records int) int {
+	tb.Helper()
+	projectionstest.Spread(records/6*2, func(i int) { asked(tb, f, i, i%2 == 0) })
+	return records / 6 * 6
 }
 
-// only appends approvals and nothing else, half of which wait: the worst there
-// is for this model.
-func only(tb testing.TB, f *ledgertest.Fixture, records int) {
-	spread(records/3, func(i int) { asked(tb, f, i, i%2 == 0) })
-}
-
-// BenchmarkRebuild makes the model from a log, checks included.
+// BenchmarkRebuild makes the model from approvals alone, the worst there is for
+// it. A mixed history is measured in package projectionstest.
 func BenchmarkRebuild(b *testing.B) {
-	for _, h := range []struct {
-		name string
-		fill func(testing.TB, *ledgertest.Fixture, int)
-	}{{"office", mixed}, {"approvals", only}} {
-		b.Run(h.name, func(b *testing.B) {
-			f, records := history(b, h.name, h.fill)
-			b.Run("rebuild", func(b *testing.B) {
-				for b.Loop() {
-					m, err := projections.New(f.Ledger, b.TempDir(), projections.Options{}, approvals.New())
-					if err != nil {
-						b.Fatal(err)
-					}
-					start := time.Now()
-					if err := m.Rebuild(context.Background(), nil, nil); err != nil {
-						b.Fatal(err)
-					}
-					b.ReportMetric(float64(records)/time.Since(start).Seconds(), "records/s")
-				}
-			})
-		})
-	}
+	f, records := projectionstest.History(b, "approvals", 100_000, only)
+	projectionstest.Rebuild(b, f.Ledger, records, nil, func() []projections.Projection { return []projections.Projection{approvals.New()} })
 }
 
 // BenchmarkQueries answers pages of 100 where 10,000 approvals wait in each of
 // four workspaces.
 func BenchmarkQueries(b *testing.B) {
 	f := ledgertest.New(b)
-	spread(40_000, func(i int) { asked(b, f, i, true) })
+	projectionstest.Spread(40_000, func(i int) { asked(b, f, i, true) })
 	m, ctx := built(b, f.Ledger, b.TempDir()), context.Background()
 	now := approvals.Filter{Status: approval.StatusPending, At: time.Now()}
 	voter := func(who domain.Actor) approvals.Voter {

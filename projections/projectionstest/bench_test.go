@@ -1,7 +1,9 @@
 package projectionstest_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
 	"github.com/clawoffice/ledger/projections"
@@ -31,4 +33,42 @@ func BenchmarkRebuild(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		projectionstest.Rebuild(b, f.Ledger, records, nil, func() []projections.Projection { return all(f) })
 	})
+}
+
+// BenchmarkLive appends a history with and without models that follow it, and
+// tells what the models cost in processor time for each record.
+func BenchmarkLive(b *testing.B) {
+	var alone, with time.Duration
+	records := 0
+	const size = 20_000
+	for b.Loop() {
+		start := projectionstest.ProcessorTime(b)
+		projectionstest.Mixed(b, ledgertest.New(b), size)
+		alone += projectionstest.ProcessorTime(b) - start
+		f := ledgertest.New(b)
+		m, err := projections.New(f.Ledger, b.TempDir(), projections.Options{}, all(f)...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ran := make(chan error, 1)
+		go func() { ran <- m.Run(ctx) }()
+		start = projectionstest.ProcessorTime(b)
+		records += projectionstest.Mixed(b, f, size)
+		head, err := f.ReadHead(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, h := range m.Health() {
+			if err := m.WaitFor(ctx, h.Name, head); err != nil {
+				b.Fatal(err)
+			}
+		}
+		with += projectionstest.ProcessorTime(b) - start
+		cancel()
+		if err := <-ran; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((with-alone).Microseconds())/float64(records), "cpu-µs/record")
 }

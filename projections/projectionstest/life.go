@@ -26,13 +26,26 @@ type life struct {
 	tail   ledger.Tail
 }
 
-// live writes an execution from its request to its end, and now and then what
-// else happens in an office.
-func (o *office) live(n int64) {
+func (o *office) life(n int64) *life {
 	l := &life{office: o, n: n, random: rand.New(rand.NewPCG(uint64(n), 5)), at: o.start.Add(time.Duration(n) * between),
 		id: domain.ExecutionID(o.id("ex_", n)), tail: ledger.NoTail()}
 	l.agent = domain.AgentActor(o.agent(l.turn()))
 	l.stream = ledger.ExecutionStream(o.ws, l.id)
+	return l
+}
+
+// request writes an execution that asks for an action that needs nobody, and
+// nothing more.
+func (o *office) request(n int64) {
+	l := o.life(n)
+	l.requested(0, execution.ActionRequested{Action: l.wanted(0), Decision: l.allow, At: l.at,
+		Permit: &execution.Permit{ID: domain.PermitID(l.name("pm_", 0)), ExpiresAt: l.at.Add(10 * time.Minute)}})
+}
+
+// live writes an execution from its request to its end, and now and then what
+// else happens in an office.
+func (o *office) live(n int64) {
+	l := o.life(n)
 	o.routine(l)
 	if !l.action(0) {
 		if l.random.IntN(2) == 0 {
@@ -76,8 +89,7 @@ func (l *life) content(text string) execution.Content {
 
 // action asks for the nth action and starts it, if it may.
 func (l *life) action(n int) bool {
-	a := execution.Action{ID: domain.ActionID(l.name("ac_", n)), Kind: "payment.initiate", Params: l.params()}
-	a.Digest = digestOf(string(a.Params))
+	a := l.wanted(n)
 	permit := &execution.Permit{ID: domain.PermitID(l.name("pm_", n)), ExpiresAt: l.at.Add(10 * time.Minute)}
 	decision, waits := l.allow, domain.ApprovalID("")
 	switch {
@@ -86,13 +98,7 @@ func (l *life) action(n int) bool {
 	case l.chance(15):
 		decision, waits, permit = l.ask, domain.ApprovalID(l.name("ap_", n)), nil
 	}
-	roles, claim := []domain.RoleName{domain.RoleAgent}, json.RawMessage(`{"ticket":"T-20417","language":"de"}`)
-	if n == 0 {
-		l.write(l.fact(execution.Requested{Execution: l.id, Workflow: "invoices", Context: claim, Action: a, Decision: decision, Permit: permit,
-			Approval: waits, By: l.agent, Roles: roles, At: l.at}))
-	} else {
-		l.write(l.fact(execution.ActionRequested{Action: a, Context: claim, Decision: decision, Permit: permit, Approval: waits, Roles: roles, At: l.at}))
-	}
+	l.requested(n, execution.ActionRequested{Action: a, Decision: decision, Permit: permit, Approval: waits, At: l.at})
 	if waits != "" {
 		permit = l.asked(a, waits)
 	}
@@ -100,8 +106,27 @@ func (l *life) action(n int) bool {
 		return false
 	}
 	l.wait(time.Second)
-	l.write(l.fact(execution.ActionStarted{Action: a.ID, Permit: permit.ID, Decision: decision, Roles: roles, At: l.at}))
+	l.write(l.fact(execution.ActionStarted{Action: a.ID, Permit: permit.ID, Decision: decision, Roles: []domain.RoleName{domain.RoleAgent}, At: l.at}))
 	return true
+}
+
+// wanted is the nth action.
+func (l *life) wanted(n int) execution.Action {
+	a := execution.Action{ID: domain.ActionID(l.name("ac_", n)), Kind: "payment.initiate", Params: l.params()}
+	a.Digest = digestOf(string(a.Params))
+	return a
+}
+
+// requested writes the request of the nth action; the first one opens the
+// stream.
+func (l *life) requested(n int, e execution.ActionRequested) {
+	e.Roles, e.Context = []domain.RoleName{domain.RoleAgent}, json.RawMessage(`{"ticket":"T-20417","language":"de"}`)
+	if n > 0 {
+		l.write(l.fact(e))
+		return
+	}
+	l.write(l.fact(execution.Requested{Execution: l.id, Workflow: "invoices", Context: e.Context, Action: e.Action, Decision: e.Decision,
+		Permit: e.Permit, Approval: e.Approval, By: l.agent, Roles: e.Roles, At: e.At}))
 }
 
 func (l *life) params() json.RawMessage {

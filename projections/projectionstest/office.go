@@ -41,6 +41,19 @@ const (
 // attempts that were denied. Texts and parameters are as long as real ones.
 func Mixed(tb testing.TB, f *ledgertest.Fixture, records int) int {
 	tb.Helper()
+	return fill(tb, f, records, (*office).live)
+}
+
+// Requests appends executions that never got beyond their request, each of one
+// record: the worst there is for lists.
+func Requests(tb testing.TB, f *ledgertest.Fixture, records int) int {
+	tb.Helper()
+	return fill(tb, f, records, (*office).request)
+}
+
+// fill appends executions, made by one, until there are enough records.
+func fill(tb testing.TB, f *ledgertest.Fixture, records int, one func(o *office, n int64)) int {
+	tb.Helper()
 	var written atomic.Int64
 	var all [offices]*office
 	var stop []func()
@@ -54,7 +67,7 @@ func Mixed(tb testing.TB, f *ledgertest.Fixture, records int) int {
 	Spread(writers, func(int) {
 		for written.Load() < int64(records) && !tb.Failed() {
 			n := next.Add(1)
-			all[n%offices].live(n)
+			one(all[n%offices], n)
 		}
 	})
 	for _, f := range stop {

@@ -2,13 +2,8 @@ package spending_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"runtime"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,91 +12,38 @@ import (
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/internal/ledger/ledgertest"
 	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/projectionstest"
 	"github.com/clawoffice/ledger/projections/spending"
 )
 
-// BenchmarkRebuild makes the model from histories, checks included. "book" is
-// spending alone: the worst there is for this model. "mixed" has eight records
-// of others for two of a book, which the model passes over. Beside each figure
-// stands how many signatures the machine made a second on all cores right
-// before and after it, since neighbours change its speed.
-// CLAWLEDGER_BENCH_RECORDS is the size.
+// BenchmarkRebuild makes the model from books and nothing else, the worst there
+// is for it. A mixed history is measured in package projectionstest.
 func BenchmarkRebuild(b *testing.B) {
-	records := 140_000
-	if s := os.Getenv("CLAWLEDGER_BENCH_RECORDS"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			b.Fatal(err)
-		}
-		records = n
-	}
-	for _, h := range []struct {
-		name   string
-		others int // records of others for two of a book
-	}{{"book", 0}, {"mixed", 8}} {
-		b.Run(h.name, func(b *testing.B) {
-			f := ledgertest.New(b)
-			fill(b, f, records, h.others)
-			b.ResetTimer()
-			for b.Loop() {
-				m, err := projections.New(f.Ledger, b.TempDir(), projections.Options{}, spending.New())
-				if err != nil {
-					b.Fatal(err)
-				}
-				before, start := signatures(), time.Now()
-				if err := m.Rebuild(context.Background(), nil, nil); err != nil {
-					b.Fatal(err)
-				}
-				took := time.Since(start)
-				b.ReportMetric(float64(records)/took.Seconds(), "records/s")
-				b.ReportMetric((before+signatures())/2, "signatures/s")
-			}
-		})
-	}
+	f, records := projectionstest.History(b, "books", 100_000, books)
+	projectionstest.Rebuild(b, f.Ledger, records, nil, func() []projections.Projection { return []projections.Projection{spending.New()} })
 }
 
-// fill appends what four workspaces leave behind whose calls count in three
+// books appends the books of four workspaces whose calls count in three
 // budgets each.
-func fill(b *testing.B, f *ledgertest.Fixture, records, others int) {
-	var work sync.WaitGroup
-	const books = 4
-	for i := range books {
-		work.Go(func() {
-			ws := domain.WorkspaceID(fmt.Sprintf("ws%d", i))
-			write(b, f, ledger.BudgetStream(ws), bookEvents(uint64(i), records/books*2/(2+others)))
-		})
-	}
-	for i := range books {
-		work.Go(func() {
-			for n := 0; n < records/books*others/(2+others); n += 64 {
-				var list []ledger.Draft
-				for k := range min(64, records/books*others/(2+others)-n) {
-					d := ledgertest.Draft(fmt.Sprint("o", i, n, k), "execution.completed.v1", "")
-					d.Payload = ledger.WrapFact("mmmmmmmmmmmmmmmmmmmmmm", []byte(`{"at":"2026-11-22T13:00:00.000001Z"}`))
-					list = append(list, d)
-				}
-				if _, err := f.Append(context.Background(), fmt.Sprintf("ws%d/execution-%d", i, n), ledger.NoTail(), list); err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		})
-	}
-	work.Wait()
+func books(tb testing.TB, f *ledgertest.Fixture, records int) int {
+	tb.Helper()
+	const all = 4
+	projectionstest.Spread(all, func(i int) {
+		write(tb, f, ledger.BudgetStream(domain.WorkspaceID(fmt.Sprintf("ws%d", i))), bookEvents(uint64(i), records/all))
+	})
+	return records / all * all
 }
 
-func write(b *testing.B, f *ledgertest.Fixture, stream string, events []budget.Event) {
+func write(tb testing.TB, f *ledgertest.Fixture, stream string, events []budget.Event) {
 	tail := ledger.NoTail()
 	for n := 0; n < len(events); n += 64 {
 		var list []ledger.Draft
 		for k, e := range events[n:min(len(events), n+64)] {
-			d := draftOf(b, fmt.Sprint(stream, n, k), e)
-			d.Actor, d.Credential, d.Cause = domain.AgentActor("ag_01"), "tk_aaaaaaaaaaaaaaaaaaaaaaaaaa", "0123456789abcdef0123456789abcdef"
-			list = append(list, d)
+			list = append(list, projectionstest.Draft(tb, fmt.Sprint(stream, n, k), e))
 		}
 		receipt, err := f.Append(context.Background(), stream, tail, list)
 		if err != nil {
-			b.Error(err)
+			tb.Error(err)
 			return
 		}
 		tail = receipt.Tail
@@ -142,21 +84,4 @@ func bookEvents(seed uint64, n int) []budget.Event {
 		}
 	}
 	return events[:n]
-}
-
-// signatures is how many Ed25519 signatures all cores make a second just now.
-func signatures() float64 {
-	_, key, _ := ed25519.GenerateKey(nil)
-	const each = 5000
-	var work sync.WaitGroup
-	start := time.Now()
-	for range runtime.GOMAXPROCS(0) {
-		work.Go(func() {
-			for range each {
-				ed25519.Sign(key, []byte("how fast is this machine now?"))
-			}
-		})
-	}
-	work.Wait()
-	return each * float64(runtime.GOMAXPROCS(0)) / time.Since(start).Seconds()
 }
