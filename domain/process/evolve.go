@@ -31,7 +31,7 @@ type change struct {
 }
 
 func (c *change) set(key Key, e Entry) {
-	c.state.Entries = c.state.Entries.Set(key, e)
+	c.state.Entries = c.state.Entries.Set(key, &e)
 	c.keys = append(c.keys, key)
 }
 
@@ -106,8 +106,7 @@ func (c *change) waits(ex domain.ExecutionID, action domain.ActionID, id domain.
 		return
 	}
 	c.set(waitKey(id), Entry{Wait: &Wait{Execution: ex, Action: action}})
-	all, _ := c.state.Entries.Get(executionKey(ex))
-	c.set(executionKey(ex), Entry{Waits: append(slices.Clip(all.Waits), id)})
+	c.set(executionKey(ex), Entry{Waits: append(slices.Clip(c.state.waits(ex)), id)})
 }
 
 // pending notes whether people are to decide on an approval.
@@ -124,8 +123,7 @@ func (c *change) heard(id domain.ApprovalID) {
 		return
 	}
 	c.forget(id)
-	all, _ := c.state.Entries.Get(executionKey(w.Execution))
-	rest := slices.DeleteFunc(slices.Clone(all.Waits), func(other domain.ApprovalID) bool { return other == id })
+	rest := slices.DeleteFunc(slices.Clone(c.state.waits(w.Execution)), func(other domain.ApprovalID) bool { return other == id })
 	if len(rest) == 0 {
 		c.drop(executionKey(w.Execution))
 		return
@@ -135,11 +133,7 @@ func (c *change) heard(id domain.ApprovalID) {
 
 // ended notes that nothing of an execution waits any more.
 func (c *change) ended(ex domain.ExecutionID) {
-	all, ok := c.state.Entries.Get(executionKey(ex))
-	if !ok {
-		return
-	}
-	for _, id := range all.Waits {
+	for _, id := range c.state.waits(ex) {
 		c.forget(id)
 	}
 	c.drop(executionKey(ex))

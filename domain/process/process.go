@@ -119,7 +119,7 @@ type Hook struct {
 // State is what is remembered of one workspace. It is changed only by Evolve
 // and Restore. Hooks holds the entries of receivers once more.
 type State struct {
-	Entries domain.Map[Key, Entry]
+	Entries domain.Map[Key, *Entry] // never changed once they are there
 	Hooks   domain.Map[domain.WebhookID, Hook]
 }
 
@@ -131,7 +131,7 @@ func (s State) Restore(key Key, e Entry) State {
 	if e.Hook != nil {
 		s.Hooks = s.Hooks.Set(domain.WebhookID(strings.TrimPrefix(string(key), hookPrefix)), *e.Hook)
 	}
-	s.Entries = s.Entries.Set(key, e)
+	s.Entries = s.Entries.Set(key, &e)
 	return s
 }
 

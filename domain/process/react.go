@@ -84,8 +84,7 @@ func withdraw(w *Wait, id domain.ApprovalID) Command {
 
 // abandoned withdraws what an execution that ended still waited for.
 func (s State) abandoned(ex domain.ExecutionID, due time.Time) (owed []Owed) {
-	waits, _ := s.Entries.Get(executionKey(ex))
-	for _, id := range waits.Waits {
+	for _, id := range s.waits(ex) {
 		if w, ok := s.wait(id); ok && w.Pending {
 			owed = append(owed, Owed{withdraw(w, id), due})
 		}
@@ -168,5 +167,17 @@ func deliveryID(h Happened, hook domain.WebhookID) domain.DeliveryID {
 
 func (s State) wait(id domain.ApprovalID) (*Wait, bool) {
 	e, ok := s.Entries.Get(waitKey(id))
-	return e.Wait, ok && id != ""
+	if !ok {
+		return nil, false
+	}
+	return e.Wait, true
+}
+
+// waits lists the approvals that actions of an execution wait for.
+func (s State) waits(ex domain.ExecutionID) []domain.ApprovalID {
+	e, ok := s.Entries.Get(executionKey(ex))
+	if !ok {
+		return nil
+	}
+	return e.Waits
 }

@@ -39,7 +39,7 @@ const Name = "process"
 type Model struct {
 	mu         sync.Mutex
 	workspaces map[domain.WorkspaceID]process.State
-	due        domain.Map[string, Owed] // by time
+	due        timetable
 
 	// Of the one goroutine that applies.
 	at    eventlog.Position // up to here everything is folded
@@ -75,23 +75,16 @@ func (*Model) Spec() projections.Spec {
 // Due lists what is due at a moment, the longest due first.
 func (m *Model) Due(now time.Time, limit int) []Owed {
 	m.mu.Lock()
-	due := m.due
-	m.mu.Unlock()
-	var owed []Owed
-	for _, o := range due.All() {
-		if o.Due.After(now) || len(owed) == limit {
-			break
-		}
-		owed = append(owed, o)
-	}
-	return owed
+	defer m.mu.Unlock()
+	return m.due.until(now, limit)
 }
 
 // Still reports whether a step is owed as it was.
 func (m *Model) Still(o Owed) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.due.Has(dueKey(o.Workspace, o.Command.Key(), o.Due))
+	at, ok := m.due.at(place{o.Workspace, o.Command.Key()})
+	return ok && at.Equal(o.Due)
 }
 
 // Len is how many steps are owed, timers included.
@@ -160,8 +153,12 @@ func (m *Model) fold(h process.Happened) {
 	}
 	m.workspaces[h.Workspace] = after
 	for _, key := range keys {
-		m.schedule(h.Workspace, key, before, after)
-		if p := (place{h.Workspace, key}); !m.touched(p) {
+		p := place{h.Workspace, key}
+		m.due.remove(p)
+		if e, ok := after.Entries.Get(key); ok && e.Owed != nil {
+			m.due.add(p, e.Owed)
+		}
+		if !m.touched(p) {
 			m.dirty[p] = before.Entries.Has(key)
 		}
 	}
@@ -170,21 +167,6 @@ func (m *Model) fold(h process.Happened) {
 func (m *Model) touched(p place) bool {
 	_, ok := m.dirty[p]
 	return ok
-}
-
-// schedule moves an entry in the order of time.
-func (m *Model) schedule(ws domain.WorkspaceID, key process.Key, before, after process.State) {
-	if e, ok := before.Entries.Get(key); ok && e.Owed != nil {
-		m.due = m.due.Delete(dueKey(ws, key, e.Owed.Due))
-	}
-	if e, ok := after.Entries.Get(key); ok && e.Owed != nil {
-		m.due = m.due.Set(dueKey(ws, key, e.Owed.Due), Owed{ws, e.Owed.Command, e.Owed.Due})
-	}
-}
-
-// dueKey orders by time.
-func dueKey(ws domain.WorkspaceID, key process.Key, due time.Time) string {
-	return fmt.Sprintf("%016x %s %s", due.UnixMicro(), ws, key)
 }
 
 const rows = `
@@ -228,7 +210,7 @@ func (m *Model) write(conn *sqlite.Conn, p place, stored bool) error {
 // Load takes everything from the rows: they stand at the position given, and
 // what was folded beyond it comes again.
 func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
-	workspaces, due := map[domain.WorkspaceID]process.State{}, domain.Map[string, Owed]{}
+	workspaces, due := map[domain.WorkspaceID]process.State{}, timetable{}
 	err := file.View(ctx, func(conn *sqlite.Conn) error {
 		return sqlitex.Execute(conn, `SELECT ws, key, value FROM entry`, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
 			ws, key := domain.WorkspaceID(s.ColumnText(0)), process.Key(s.ColumnText(1))
@@ -238,7 +220,7 @@ func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Po
 			}
 			workspaces[ws] = workspaces[ws].Restore(key, e)
 			if e.Owed != nil {
-				due = due.Set(dueKey(ws, key, e.Owed.Due), Owed{ws, e.Owed.Command, e.Owed.Due})
+				due.add(place{ws, key}, e.Owed)
 			}
 			return nil
 		}})
