@@ -28,6 +28,7 @@ var layers = []layer{
 	{"internal/eventlog/sqlite", []string{"internal/eventlog."}},
 	{"internal/eventlog", nil},
 	{"internal/webhook", []string{"domain.", "domain/webhook"}},
+	{"internal/chrig", []string{"internal/chrig"}},
 	{"internal/ledger", []string{"domain.", "domain/schema", "crypto", "internal/eventlog."}},
 	{"commands", []string{"domain", "crypto", "internal/ledger", "internal/eventlog."}},
 	{"projections", []string{"domain", "crypto", "internal/ledger", "internal/eventlog.", "projections"}},
@@ -94,8 +95,10 @@ var foreigners = []foreign{
 	{"modernc.org/sqlite", nil, "zombiezen.com/go/sqlite is the way to it"},
 	{"github.com/mattn/go-sqlite3", nil, "it needs cgo"},
 	{"C", nil, "the program builds without cgo"},
-	{"unsafe", nil, "nothing here needs it"},
-	{"github.com/ClickHouse", nil, "the audit search is not here yet"},
+	{"unsafe", []string{"internal/chrig"}, "nothing in the product needs it"},
+	{"github.com/ebitengine/purego", []string{"internal/chrig"}, "the product links no shared library"},
+	{"github.com/ClickHouse", []string{"internal/chrig"}, "the audit search is not here yet"},
+	{module + "/internal/chrig", []string{"internal/chrig"}, "the ClickHouse rig is for tests"},
 	{"github.com/stretchr/testify", nil, "tests use testing and go-cmp"},
 }
 
