@@ -69,6 +69,7 @@ func tightened(s said, all []said) gate.Approval {
 			continue
 		}
 		a.SeparationOfDuties = a.SeparationOfDuties || other.approval.SeparationOfDuties
+		a.Risk = riskier(a.Risk, other.approval.Risk)
 		if expiry(other.approval) < expiry(&a) {
 			a.ExpiresIn = other.approval.ExpiresIn
 		}
@@ -80,6 +81,16 @@ func tightened(s said, all []said) gate.Approval {
 	escalate := *a.Escalate
 	escalate.Roles = slices.Clone(escalate.Roles)
 	a.Escalate = &escalate
+	return a
+}
+
+// riskier answers the higher of two risks. None said is above low: what nobody
+// called low is not.
+func riskier(a, b string) string {
+	order := []string{"low", "", "medium", "high", "critical"}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
 	return a
 }
 

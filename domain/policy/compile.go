@@ -196,3 +196,10 @@ func planOf(asked []*compiled) *plan {
 func standard() *gate.Approval {
 	return &gate.Approval{Roles: []domain.RoleName{domain.RoleOperationsSupervisor}, Count: 1}
 }
+
+// risky is the standard approval of an action of that risk.
+func risky(risk string) *gate.Approval {
+	a := standard()
+	a.Risk = risk
+	return a
+}

@@ -134,9 +134,9 @@ func (p *compiled) say(f *facts, all []said, errs *[]gate.RuleError) []said {
 var (
 	harmless = statement{effect: gate.Allow, rule: ruleBuiltin, weight: byBuiltin,
 		reason: "This kind of action is harmless and no policy says otherwise."}
-	supervised = statement{effect: gate.RequireApproval, rule: ruleBuiltin, weight: byBuiltin, approval: standard(),
+	supervised = statement{effect: gate.RequireApproval, rule: ruleBuiltin, weight: byBuiltin, approval: risky("high"),
 		reason: "This kind of action has effects outside, and no rule names it, so a supervisor must approve."}
-	unheardOf = statement{effect: gate.RequireApproval, rule: ruleBuiltin, weight: byBuiltin, approval: standard(),
+	unheardOf = statement{effect: gate.RequireApproval, rule: ruleBuiltin, weight: byBuiltin, approval: risky("medium"),
 		reason: "No policy names this kind of action, so a supervisor must approve; name it in a rule to decide otherwise."}
 )
 

@@ -157,7 +157,8 @@ func TestEvaluateCombinesApprovals(t *testing.T) {
 		rule  domain.RuleID
 		want  gate.Approval
 	}{
-		{"the built-in gate", pay, nil, "builtin", gate.Approval{Roles: supervisor, Count: 1}},
+		{"the built-in gate", pay, nil, "builtin", gate.Approval{Roles: supervisor, Count: 1, Risk: "high"}},
+		{"a kind that nobody named", other, nil, "builtin", gate.Approval{Roles: supervisor, Count: 1, Risk: "medium"}},
 		{"a rule that does not say", pay, []Rule{on("r", ask, pay)}, "r", gate.Approval{Roles: supervisor, Count: 1}},
 		{"as the rule says", pay, []Rule{on("r", ask, pay).approvedBy(escalating)}, "r", escalating},
 		{"the larger count", pay, []Rule{on("a", ask, pay).approvedBy(by(1, "x")), on("b", ask, pay).approvedBy(by(2, "y"))}, "b", by(2, "y")},
@@ -170,12 +171,17 @@ func TestEvaluateCombinesApprovals(t *testing.T) {
 		{"tightened by the others", pay, []Rule{on("a", ask, pay).approvedBy(by(2, "x")),
 			on("b", ask, pay).approvedBy(gate.Approval{Roles: []domain.RoleName{"y"}, Count: 1, ExpiresIn: "1h", SeparationOfDuties: true})}, "a",
 			gate.Approval{Roles: []domain.RoleName{"x"}, Count: 2, ExpiresIn: "1h", SeparationOfDuties: true}},
+		{"the higher risk", pay, []Rule{on("a", ask, pay).approvedBy(gate.Approval{Count: 2, Risk: "low"}), on("b", ask, pay).approvedBy(gate.Approval{Count: 1, Risk: "critical"})},
+			"a", gate.Approval{Count: 2, Risk: "critical"}},
+		{"low only if all say so", pay, []Rule{on("a", ask, pay).approvedBy(gate.Approval{Count: 2, Risk: "low"}), on("b", ask, pay).approvedBy(by(1, "x"))},
+			"a", gate.Approval{Count: 2}},
 		{"an allow does not tighten", pay, []Rule{on("a", ask, pay).approvedBy(by(1, "x")), on("b", allow, pay)}, "a", by(1, "x")},
 		{"no escalation after the end", pay, []Rule{on("a", ask, pay).approvedBy(gate.Approval{Count: 2, ExpiresIn: "4h", Escalate: &gate.Escalation{After: "2h"}}),
 			on("b", ask, pay).approvedBy(gate.Approval{Count: 1, ExpiresIn: "1h"})}, "a", gate.Approval{Count: 2, ExpiresIn: "1h"}},
 		{"a star makes the gate stricter, with its roles", pay, []Rule{on("r", ask, "*").approvedBy(gate.Approval{Roles: []domain.RoleName{"cfo"}, Count: 2, ExpiresIn: "4h",
-			Escalate: &gate.Escalation{After: "2h"}})}, "r", gate.Approval{Roles: supervisor, Count: 2, ExpiresIn: "4h"}},
-		{"a star can't hand the gate to others", pay, []Rule{on("r", ask, "*").approvedBy(by(1, "friend"))}, "r", by(1, supervisor...)},
+			Escalate: &gate.Escalation{After: "2h"}})}, "r", gate.Approval{Roles: supervisor, Count: 2, ExpiresIn: "4h", Risk: "high"}},
+		{"a star can't hand the gate to others", pay, []Rule{on("r", ask, "*").approvedBy(by(1, "friend"))}, "r", gate.Approval{Roles: supervisor, Count: 1, Risk: "high"}},
+		{"a star can't call the gate low", pay, []Rule{on("r", ask, "*").approvedBy(gate.Approval{Count: 2, Risk: "low"})}, "r", gate.Approval{Roles: supervisor, Count: 2, Risk: "high"}},
 		{"a star says who approves an unknown kind", other, []Rule{on("r", ask, "*").approvedBy(by(1, "cfo"))}, "r", by(1, "cfo")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
