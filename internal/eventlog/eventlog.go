@@ -76,7 +76,8 @@ type Delivery struct {
 // stream at another revision is a [*WrongRevision]. [ErrUnknownOutcome] means
 // the events may or may not be there: the caller appends again with the same
 // ids and revision until it knows. Any other error means nothing was stored,
-// and the caller decides whether to try again. No events is [ErrInvalid].
+// and the caller decides whether to try again. No events is [ErrInvalid]. The
+// events' bytes belong to the log from then on: nobody changes them any more.
 //
 // Read yields the records of q in order and ends at what was the end when it
 // got there. A stream that does not exist, or was deleted, yields nothing

@@ -23,6 +23,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/budget"
+	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/process"
 	"github.com/clawoffice/ledger/domain/schema"
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -117,7 +119,7 @@ func (m *Model) Apply(_ context.Context, r *ledger.Record) error {
 		m.at = r.Position
 		return nil
 	}
-	event, err := schema.Decode(r.Type, data)
+	event, err := decode(r.Type, data)
 	if err != nil {
 		return fmt.Errorf("its payload does not decode as %s", r.Type)
 	}
@@ -141,6 +143,38 @@ func (m *Model) idle(r *ledger.Record, data []byte) bool {
 		return true
 	}
 	return false
+}
+
+// decode reads an event. Of the most frequent ones it reads only what is folded.
+func decode(name string, data []byte) (domain.Event, error) {
+	switch name {
+	case "budget.reserved.v1":
+		return slim(data, func(e *few) domain.Event { return budget.Reserved{Reservation: e.Reservation, ExpiresAt: e.ExpiresAt} })
+	case "budget.settled.v1":
+		return slim(data, func(e *few) domain.Event { return budget.Settled{Reservation: e.Reservation} })
+	case "execution.prompt_recorded.v1":
+		return slim(data, func(e *few) domain.Event {
+			return execution.PromptRecorded{Prompt: e.Prompt, Reservation: e.Reservation}
+		})
+	case "execution.completion_recorded.v1":
+		return slim(data, func(e *few) domain.Event { return execution.CompletionRecorded{Prompt: e.Prompt} })
+	}
+	return schema.Decode(name, data)
+}
+
+// few is what is folded of the most frequent events.
+type few struct {
+	Reservation domain.ReservationID `json:"reservation"`
+	Prompt      domain.PromptID      `json:"prompt"`
+	ExpiresAt   time.Time            `json:"expires_at"`
+}
+
+func slim(data []byte, event func(*few) domain.Event) (domain.Event, error) {
+	var e few
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, err
+	}
+	return event(&e), nil
 }
 
 func (m *Model) fold(h process.Happened) {

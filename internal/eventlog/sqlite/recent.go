@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/clawoffice/ledger/internal/eventlog"
@@ -62,8 +61,6 @@ func (t *recent) publish(group []*request, last eventlog.Position) {
 	} else {
 		for _, r := range group {
 			for _, record := range r.stored {
-				// The caller's slices are its own again after Append.
-				record.Data, record.Meta = bytes.Clone(record.Data), bytes.Clone(record.Meta)
 				t.records = append(t.records, record)
 				t.bytes += len(record.Data) + len(record.Meta)
 			}
