@@ -17,12 +17,14 @@ import (
 )
 
 // Rhythm of batches. A model whose lists are read from rows commits soon once
-// it is live, at once when somebody waits for it, in large batches while it
-// catches up: as many as the ledger opens ahead meanwhile. A model in memory
+// it is live, a little later where commits take long, at once when somebody
+// waits for it, in large batches while it catches up: as many as the ledger opens ahead meanwhile. A model in memory
 // commits seldom, and more seldom the longer a commit takes.
 const (
 	batchRecords = 4096
-	liveDelay    = 50 * time.Millisecond
+	liveDelay    = 20 * time.Millisecond
+	liveDuty     = 10 // a commit that takes t comes no sooner than 10 t after its first record
+	liveMost     = 50 * time.Millisecond
 	liveGap      = 4 * time.Millisecond // between commits that somebody waits for
 	catchUpDelay = 500 * time.Millisecond
 	memoryDelay  = 2 * time.Second
@@ -188,7 +190,7 @@ func (r *runner) delay() time.Duration {
 	case r.spec.Memory:
 		return max(memoryDelay, memoryDuty*r.took)
 	case r.live:
-		return liveDelay
+		return min(max(liveDelay, liveDuty*r.took), liveMost)
 	}
 	return catchUpDelay
 }

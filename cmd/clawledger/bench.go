@@ -17,10 +17,11 @@ import (
 
 // benchCmd measures a server under load.
 type benchCmd struct {
-	Scenario    []string      `help:"What to measure: ${enum}." enum:"create,complete,prompts,hot-stream,append" default:"create,complete,prompts,hot-stream,append"`
+	Scenario    []string      `help:"What to measure: ${enum}." enum:"create,complete,prompts,hot-stream,append,lag" default:"create,complete,prompts,hot-stream,append,lag"`
 	Connections int           `help:"Connections, each with one request under way." default:"128"`
 	Duration    time.Duration `help:"How long to measure each scenario." default:"10s"`
 	Count       int64         `help:"Measure so many operations of each scenario instead, as for the memory after a million." placeholder:"N"`
+	Rate        float64       `help:"Events a second that the scenario lag writes." default:"3000"`
 	URL         string        `help:"Load this running server instead of one of the bench's own. It must be on this machine's loopback addresses." placeholder:"URL"`
 	TokenFile   string        `help:"File with the operator token of the server at --url." placeholder:"FILE" type:"path"`
 	Eventlog    string        `help:"Connection string of EventStoreDB for the bench's own server." placeholder:"esdb://…"`
@@ -54,6 +55,9 @@ type benchScenario struct {
 	AllocsPerOp float64  `json:"allocs_per_op"`
 	Signing     *float64 `json:"signing_per_second,omitempty"` // raw Ed25519 on the same cores
 	Ratio       *float64 `json:"ratio_to_signing,omitempty"`
+
+	EventsPerSecond float64    `json:"events_per_second,omitempty"` // written in the scenario lag
+	Lag             []benchLag `json:"lag,omitempty"`
 }
 
 // Help says what the scenarios are.
@@ -63,6 +67,7 @@ complete: POST the end of an execution that was started before (one record).
 prompts: reserve in five budgets of one spending book and record a prompt.
 hot-stream: further actions of one execution, from all connections.
 append: the ledger alone, in this process, against raw Ed25519 signing in the same run.
+lag: executions from request to end, prompts and approvals among them, at --rate events a second, however long answers take; and how long after the answer to a write each read model stood for it, though nobody waited. Server and load are this process, which looks at the models every millisecond. Latencies count from the moment when a call was due.
 
 Everything is durable, signed and encrypted. The load comes from this machine, so it takes a part of the cores.`
 }
@@ -71,7 +76,7 @@ Everything is durable, signed and encrypted. The load comes from this machine, s
 func (b benchCmd) Run(p *program) error {
 	report := benchReport{Machine: thisMachine()}
 	var server *benchServer
-	if slices.ContainsFunc(b.Scenario, func(name string) bool { return name != "append" }) {
+	if slices.ContainsFunc(b.Scenario, func(name string) bool { return name != "append" && name != "lag" }) {
 		var err error
 		if server, err = b.server(p); err != nil {
 			return &exit{exitUsage, err}
@@ -105,6 +110,12 @@ func (b benchCmd) Run(p *program) error {
 
 func (s benchScenario) show(p *program) {
 	p.answer("%-11s %8.0f /s   p50 %6.2f ms   p95 %6.2f ms   p99 %6.2f ms   %6.0f allocs   %d errors", s.Name, s.PerSecond, s.P50, s.P95, s.P99, s.AllocsPerOp, s.Errors)
+	for _, l := range s.Lag {
+		p.answer("            %-10s behind by p50 %6.2f ms   p95 %6.2f ms   p99 %6.2f ms   at most %6.2f ms", l.Projection, l.P50, l.P95, l.P99, l.Max)
+	}
+	if s.EventsPerSecond > 0 {
+		p.answer("            at %.0f events/s; raw signing %.0f /s", s.EventsPerSecond, *s.Signing)
+	}
 	if s.Ratio != nil {
 		p.answer("            raw signing %.0f /s, ratio %.2f", *s.Signing, *s.Ratio)
 	}
@@ -116,8 +127,11 @@ func (s benchScenario) show(p *program) {
 // measure runs one scenario.
 func (b benchCmd) measure(p *program, server *benchServer, name string) (benchScenario, error) {
 	plan := load.Plan{Workers: b.Connections, Duration: b.Duration, Count: b.Count}
-	if name == "append" {
+	switch name {
+	case "append":
 		return b.measureAppend(p, plan)
+	case "lag":
+		return b.measureLag(p)
 	}
 	open, err := server.target.workers(name)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httputil"
 	"strconv"
 	"time"
 )
@@ -21,6 +22,7 @@ type Conn struct {
 	in      *bufio.Reader
 	out     []byte
 	body    []byte
+	wrote   uint64
 }
 
 // requestTime is how long a request may take before the connection is given up.
@@ -42,6 +44,9 @@ func Dial(address string) (*Conn, error) {
 
 // Close ends the connection.
 func (c *Conn) Close() error { return c.conn.Close() }
+
+// Position is the Ledger-Position of the last answer, 0 if it had none.
+func (c *Conn) Position() uint64 { return c.wrote }
 
 // Do sends a request with a JSON body and reads the whole answer. The answer's
 // bytes are valid until the next call.
@@ -76,7 +81,7 @@ func (c *Conn) Do(method, path, token string, body []byte) (status int, answer [
 	return status, answer, err
 }
 
-// read reads one answer with a Content-Length.
+// read reads one answer.
 func (c *Conn) read() (status int, answer []byte, err error) {
 	line, err := c.in.ReadSlice('\n')
 	if err != nil {
@@ -88,7 +93,8 @@ func (c *Conn) read() (status int, answer []byte, err error) {
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, nil, errAnswer
 	}
-	length := 0
+	length, chunked := 0, false
+	c.wrote = 0
 	for {
 		line, err = c.in.ReadSlice('\n')
 		if err != nil {
@@ -98,11 +104,23 @@ func (c *Conn) read() (status int, answer []byte, err error) {
 		if len(line) == 0 {
 			break
 		}
-		if name, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(name, []byte("Content-Length")) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil || length > maxAnswer {
 				return 0, nil, errAnswer
 			}
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			chunked = true
+		case bytes.EqualFold(name, []byte("Ledger-Position")):
+			if c.wrote, err = strconv.ParseUint(string(bytes.TrimSpace(value)), 10, 64); err != nil {
+				return 0, nil, errAnswer
+			}
 		}
+	}
+	if chunked {
+		err = c.readChunks()
+		return status, c.body, err
 	}
 	if cap(c.body) < length {
 		c.body = make([]byte, length)
@@ -110,6 +128,20 @@ func (c *Conn) read() (status int, answer []byte, err error) {
 	c.body = c.body[:length]
 	_, err = io.ReadFull(c.in, c.body)
 	return status, c.body, err
+}
+
+// readChunks reads a body whose length was not told.
+func (c *Conn) readChunks() error {
+	body := bytes.NewBuffer(c.body[:0])
+	n, err := io.Copy(body, io.LimitReader(httputil.NewChunkedReader(c.in), maxAnswer))
+	if err != nil || n == maxAnswer {
+		return errAnswer
+	}
+	c.body = body.Bytes()
+	if end, err := c.in.ReadSlice('\n'); err != nil || len(bytes.TrimSpace(end)) > 0 {
+		return errAnswer // trailers are not sent
+	}
+	return nil
 }
 
 // Field finds a string member of a JSON object by its name, wherever it is. It
