@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
 	lproto "github.com/ClickHouse/clickhouse-go/v2/lib/proto"
@@ -26,11 +27,17 @@ func (e *Engine) ServeNative(l net.Listener, log *slog.Logger) error {
 		}
 		go func() {
 			defer func() { _ = conn.Close() }()
-			if err := newPeer(e, conn).serve(); err != nil && !errors.Is(err, io.EOF) {
+			if err := newPeer(e, conn).serve(); err != nil && !gone(err) {
 				log.Error("a native connection ended", "error", err)
 			}
 		}()
 	}
+}
+
+// gone reports whether a connection ended because its client did not want it any
+// more, as after a deadline.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // peer is one client of the native protocol.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,37 @@ func TestSettingsDoNotLeak(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNamesAndValuesAreQuoted puts what SQL would take for its own into a
+// database's name and a setting.
+func TestNamesAndValuesAreQuoted(t *testing.T) {
+	for _, m := range chrigtest.Modes() {
+		t.Run(m.String(), func(t *testing.T) {
+			o := *chrigtest.Options(t, m.Protocol, m.Compression)
+			first, err := clickhouse.Open(&o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = first.Close() }()
+			o.Auth.Database += " `\\'"
+			quoted := strings.NewReplacer(`\`, `\\`, "`", "\\`").Replace(o.Auth.Database)
+			exec(t, first, "CREATE DATABASE `"+quoted+"` ENGINE = Atomic")
+			defer exec(t, first, "DROP DATABASE `"+quoted+"`")
+			conn, err := clickhouse.Open(&o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			const comment = `it's \ "quoted" \n`
+			with := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"log_comment": comment}))
+			var database, got string
+			err = conn.QueryRow(with, "SELECT currentDatabase(), getSetting('log_comment')").Scan(&database, &got)
+			if err != nil || database != o.Auth.Database || got != comment {
+				t.Errorf("database %q and setting %q, %v; want %q and %q", database, got, err, o.Auth.Database, comment)
+			}
+		})
+	}
 }
 
 func TestErrorsHaveCodes(t *testing.T) {
@@ -135,11 +167,13 @@ func TestInsertErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := batch.Append(uint8(9)); err != nil {
-			t.Fatal(err)
+		for range 300_000 { // more than a pipe holds
+			if err := batch.Append(uint8(9)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := batch.Send(); codeOf(err) != 469 {
-			t.Errorf("a row against the constraint: %v, want code 469", err)
+			t.Errorf("rows against the constraint: %v, want code 469", err)
 		}
 		insert(t, conn, "INSERT INTO few", []any{uint8(1)})
 		wantRows(t, conn, "few", 1)
@@ -161,7 +195,7 @@ func TestWaysToInsert(t *testing.T) {
 		wantRows(t, conn, "eb", 0)
 		exec(t, conn, "INSERT INTO eb VALUES (1),(2)")
 		exec(t, conn, "INSERT INTO eb SELECT number FROM numbers(4)")
-		if err := conn.AsyncInsert(t.Context(), "INSERT INTO eb VALUES (3)", true); err != nil {
+		if err := conn.Exec(clickhouse.Context(t.Context(), clickhouse.WithAsync(true)), "INSERT INTO eb VALUES (3)"); err != nil {
 			t.Error(err)
 		}
 		wantRows(t, conn, "eb", 7)

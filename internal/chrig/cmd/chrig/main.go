@@ -21,7 +21,7 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "chrig:", err)
 		os.Exit(1)
 	}
@@ -32,7 +32,7 @@ type options struct {
 	untilEOF                   bool
 }
 
-func run(args []string) error {
+func run(args []string, stdout io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("chrig", flag.ContinueOnError)
 	flags.StringVar(&o.library, "lib", "libchdb.so", "the engine: libchdb.so of the npm package @chdb/lib-linux-x64-gnu")
@@ -61,11 +61,11 @@ func run(args []string) error {
 			stop()
 		}()
 	}
-	return serve(ctx, o)
+	return serve(ctx, o, stdout)
 }
 
 // serve answers both protocols until ctx ends.
-func serve(ctx context.Context, o options) error {
+func serve(ctx context.Context, o options, stdout io.Writer) error {
 	engine, err := chrig.Open(o.library, o.dir)
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func serve(ctx context.Context, o options) error {
 	failed := make(chan error, 2)
 	go func() { failed <- server.Serve(overHTTP) }()
 	go func() { failed <- engine.ServeNative(overNative, slog.Default()) }()
-	if _, err := fmt.Println("ready", overHTTP.Addr(), overNative.Addr()); err != nil {
+	if _, err := fmt.Fprintln(stdout, "ready", overHTTP.Addr(), overNative.Addr()); err != nil {
 		return fmt.Errorf("saying the addresses: %w", err)
 	}
 	select {
