@@ -4,6 +4,7 @@ GO      ?= go
 DATA    ?= clawledger-data
 LISTEN  ?= 127.0.0.1:8080
 FUZZTIME ?= 2s
+RECORDS ?= 200000
 
 BIN := bin/clawledger
 NPM := internal/eventlog/esdbface/testdata/npm internal/webhook/testdata/npm
@@ -20,7 +21,7 @@ help: ## Say what there is
 	@echo "The ClawOffice ledger. Common targets:"
 	@awk -v data='$(DATA)' -v listen='$(LISTEN)' -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\(DATA\)/, data, $$2); gsub(/\$$\(LISTEN\)/, listen, $$2); printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: DATA=$(DATA) LISTEN=$(LISTEN) FUZZTIME=$(FUZZTIME)"
+	@echo "Variables: DATA=$(DATA) LISTEN=$(LISTEN) FUZZTIME=$(FUZZTIME) RECORDS=$(RECORDS)"
 
 .PHONY: build
 build: ## Build bin/clawledger
@@ -71,8 +72,10 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## Measure the whole program under load
+bench: build ## Measure the whole program under load, access checks, and rebuilds of RECORDS records
 	$(BIN) bench --connections 128 --duration 10s
+	$(GO) test -run '^$$' -bench Check ./projections/access
+	CLAWLEDGER_BENCH_DIR=$(CURDIR)/bin/bench CLAWLEDGER_BENCH_RECORDS=$(RECORDS) $(GO) test -run '^$$' -bench Rebuild -benchtime 1x -timeout 30m ./projections/projectionstest
 
 .PHONY: soak
 soak: ## The long variants: 200 kills, 100 revocations, long outages

@@ -32,7 +32,7 @@ type benchLag struct {
 
 // Bounds of the scenario lag.
 const (
-	lagWarming = 3 * time.Second
+	lagWarming = 3 * time.Second  // at most; before anything counts
 	lagLook    = time.Millisecond // between two looks at the models
 	lagDrain   = 10 * time.Second // how long models may take for the last writes
 )
@@ -51,7 +51,8 @@ func (b benchCmd) measureLag(p *program) (s benchScenario, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	signing := signingRate(time.Second)
+	brief := min(time.Second, b.Duration)
+	signing := signingRate(brief)
 	probe := newLagProbe(n.models)
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
@@ -59,7 +60,7 @@ func (b benchCmd) measureLag(p *program) (s benchScenario, err error) {
 	looking.Go(func() { probe.run(ctx) })
 	var from eventlog.Position
 	var began time.Time
-	pace := load.Pace{Workers: b.Connections, PerSecond: b.Rate / lifeEvents * lifeCalls, Warming: lagWarming, Duration: b.Duration, Measuring: func() {
+	pace := load.Pace{Workers: b.Connections, PerSecond: b.Rate / lifeEvents * lifeCalls, Warming: min(lagWarming, b.Duration), Duration: b.Duration, Measuring: func() {
 		from, _ = n.sealed.ledger.ReadHead(ctx)
 		began = time.Now()
 		probe.begin()
@@ -79,7 +80,7 @@ func (b benchCmd) measureLag(p *program) (s benchScenario, err error) {
 	if left > 0 {
 		return s, fmt.Errorf("%d writes were not in all models after %s", left, lagDrain)
 	}
-	signing = (signing + signingRate(time.Second)) / 2
+	signing = (signing + signingRate(brief)) / 2
 	s = scenarioOf("lag", r, 0)
 	s.Signing = &signing
 	s.EventsPerSecond, s.Lag = float64(to-from)/took.Seconds(), probe.result()

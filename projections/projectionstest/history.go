@@ -34,6 +34,9 @@ const (
 // the makers of histories write, here and in the packages that have their own.
 const edition = 4
 
+// large is a size that takes a while.
+const large = 200_000
+
 // Fill appends about as many records as it is asked for to an empty ledger, and
 // answers how many they are.
 type Fill func(tb testing.TB, f *ledgertest.Fixture, records int) int
@@ -72,6 +75,9 @@ func made(tb testing.TB, dir, ready string, size int, fill Fill) (*ledgertest.Fi
 		tb.Fatal(err)
 	}
 	f := open(tb, dir, true)
+	if size >= large {
+		fmt.Fprintf(os.Stderr, "making a history of %d records, which takes about a minute for a million …\n", size)
+	}
 	records := fill(tb, f, size)
 	if tb.Failed() {
 		tb.FailNow()
