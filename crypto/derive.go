@@ -20,6 +20,7 @@ const (
 	purposeDataKey = "data-key"
 	purposeCheck   = "key-directory"
 	purposeWebhook = "webhook"
+	purposeSearch  = "search"
 )
 
 // CommandID is the id of a command: the same for the same actor, method, path

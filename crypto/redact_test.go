@@ -26,7 +26,7 @@ func TestSecretsPrintAsRedacted(t *testing.T) {
 		value any
 	}{
 		{"service secret", secret}, {"service secret by pointer", &secret}, {"signing key", d.Signer()}, {"key-encryption key", d.KEK()},
-		{"data key", key}, {"key ring", ring}, {"key directory", d}, {"within a struct", struct{ S Secret }{secret}},
+		{"data key", key}, {"search key", secret.SearchKey("acme", 1)}, {"key ring", ring}, {"key directory", d}, {"within a struct", struct{ S Secret }{secret}},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
