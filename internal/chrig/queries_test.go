@@ -276,7 +276,7 @@ func TestBigResult(t *testing.T) {
 // parameters, and at once.
 func TestConcurrent(t *testing.T) {
 	const clients, batch = 16, 10
-	rounds := 8
+	rounds := 5
 	if os.Getenv("CLAWLEDGER_SOAK") == "1" {
 		rounds = 100
 	}

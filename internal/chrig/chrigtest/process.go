@@ -130,16 +130,15 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// start builds the rig and runs it on dir, or on a directory that it removes at
+// start runs the rig on dir, or on a directory that it removes at
 // its end. It also ends when this process does.
 func start(library, dir string) (*Process, error) {
-	program, err := build()
+	file, err := program()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(filepath.Dir(program)) }() // a program that runs does not need its file
 	p := &Process{ended: make(chan struct{}), says: &output{}}
-	p.cmd = exec.Command(program, "-lib", library, "-path", dir, "-until-eof")
+	p.cmd = exec.Command(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), "-lib", library, "-path", dir, "-until-eof")
 	p.cmd.Stderr = p.says
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("starting the rig: %w", err)
@@ -172,26 +171,39 @@ func start(library, dir string) (*Process, error) {
 	return p, nil
 }
 
-// build makes the program in a directory of its own. It has no cgo, so that it
-// needs no C compiler.
-func build() (string, error) {
+// program is the rig, built once for this test binary. Its file has no name any
+// more, so that nothing is left behind however the tests end.
+var program = sync.OnceValues(func() (*os.File, error) {
 	root, err := moduleRoot()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "chrig-build-")
 	if err != nil {
-		return "", fmt.Errorf("building the rig: %w", err)
+		return nil, fmt.Errorf("building the rig: %w", err)
 	}
-	program := filepath.Join(dir, "chrig")
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "chrig")
+	if err := build(root, path); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the rig that was built: %w", err)
+	}
+	return file, nil
+})
+
+// build needs no C compiler, because the rig has no cgo.
+func build(root, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./internal/chrig/cmd/chrig")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./internal/chrig/cmd/chrig")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("building the rig: %w\n%s", err, out), os.RemoveAll(dir))
+		return fmt.Errorf("building the rig: %w\n%s", err, out)
 	}
-	return program, nil
+	return nil
 }
 
 // output keeps what a process says.
