@@ -2,6 +2,7 @@ package chrig
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -30,9 +31,11 @@ type library struct {
 // load links the library at path. The engine's own signal handlers stay off,
 // because the Go runtime needs its own.
 func load(path string) (*library, error) {
+	runtime.LockOSThread() // the linker keeps the text of an error for the thread that met it
+	defer runtime.UnlockOSThread()
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
-		return nil, fmt.Errorf("loading the ClickHouse engine: %w; npm ci in internal/chrig/testdata/npm installs it", err)
+		return nil, fmt.Errorf("loading the ClickHouse engine %s: %w; npm ci in internal/chrig/testdata/npm installs it", path, err)
 	}
 	l := new(library)
 	for _, f := range []struct {

@@ -52,8 +52,8 @@ func TestLibraryThatIsNone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := start(path, ""); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v, want an error that names %s", err, path)
+	if _, err := start(path, ""); err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), path+": ;") {
+		t.Errorf("got %v, want an error that names %s, and a reason", err, path)
 	}
 }
 
