@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,9 @@ const (
 // sequence ends with that error. A record that fails its check (digest, seal,
 // or its place in its stream's chain) is a [*BadRecord] and ends the sequence.
 // Only what q lets through is opened; a record whose predecessor it holds back
-// is checked against the predecessor as stored. Records of key streams come
+// is checked against the predecessor as stored, which costs a read. Content
+// rides between the facts of executions: for a q that wants those facts it is
+// read along, unopened, for the chain alone. Records of key streams come
 // unopened and unchained, because their streams may be deleted.
 //
 // Records are opened ahead of the consumer on all cores. Nothing is left
@@ -43,11 +46,22 @@ func (l *Ledger) Follow(ctx context.Context, q eventlog.Query) iter.Seq2[Deliver
 	return func(yield func(Delivery, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		p := newPipeline(ctx, l)
+		q, p.unread = alongside(q)
 		p.start(l.log.Subscribe(ctx, q))
 		defer p.wait()
 		defer cancel()
 		p.run(newChain(l.log, chainStreams), yield)
 	}
+}
+
+// alongside adds to a query for the facts of executions, and for no content,
+// what rides with them, and reports whether it did.
+func alongside(q eventlog.Query) (eventlog.Query, bool) {
+	if !slices.Contains(q.TypePrefixes, "execution.") || slices.ContainsFunc(q.TypePrefixes, IsContent) {
+		return q, false
+	}
+	q.TypePrefixes = append(slices.Clone(q.TypePrefixes), "content.prompt.", "content.completion.", "content.result.")
+	return q, true
 }
 
 // Read yields the records that q selects, checked and opened like those of
@@ -95,6 +109,7 @@ type pipeline struct {
 	sealed  chan *chunk   // to be opened, by whoever is free
 	chunks  chan *chunk   // in order
 	room    chan struct{} // holds as much as is on its way
+	unread  bool          // content is for the chain alone
 	openers int
 	work    sync.WaitGroup
 }
@@ -198,7 +213,7 @@ func (p *pipeline) send(c *chunk) bool {
 		p.openers++
 		p.work.Go(func() {
 			for c := range p.sealed {
-				c.open(p.ctx, p.ledger)
+				p.open(c)
 			}
 		})
 	}
@@ -210,13 +225,17 @@ func (p *pipeline) send(c *chunk) bool {
 	}
 }
 
-// open opens the chunk's records in place.
-func (c *chunk) open(ctx context.Context, l *Ledger) {
+// open opens a chunk's records in place.
+func (p *pipeline) open(c *chunk) {
 	defer close(c.done)
 	for i := range c.items {
 		it := &c.items[i]
-		if it.err == nil && it.Record != nil {
-			it.opened, it.err = l.Open(ctx, it.Record)
+		switch {
+		case it.err != nil || it.Record == nil:
+		case p.unread && IsContent(it.Record.Type):
+			it.opened, _, it.err = Parse(it.Record)
+		default:
+			it.opened, it.err = p.ledger.Open(p.ctx, it.Record)
 		}
 	}
 }
@@ -239,8 +258,8 @@ func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
 				yield(Delivery{}, it.err)
 				return
 			}
-			d := Delivery{Position: it.Position, CaughtUp: it.CaughtUp, More: c.more(i + 1)}
-			if it.Record != nil {
+			d := Delivery{Position: it.Position, CaughtUp: it.CaughtUp, More: p.more(c, i+1)}
+			if p.wants(it) {
 				d.Record, d.Position = &it.opened, it.opened.Position
 			}
 			p.ledger.saw(d.Position)
@@ -257,9 +276,15 @@ func (p *pipeline) run(chain *chain, yield func(Delivery, error) bool) {
 	}
 }
 
-// more reports whether item i is a record, or the error that came in its place.
-func (c *chunk) more(i int) bool {
-	return i < len(c.items) && (c.items[i].Record != nil || c.items[i].err != nil)
+// wants reports whether an item is a record for the consumer.
+func (p *pipeline) wants(it *item) bool {
+	return it.Record != nil && !(p.unread && IsContent(it.Record.Type))
+}
+
+// more reports whether item i is a record for the consumer, or the error that
+// came in its place.
+func (p *pipeline) more(c *chunk, i int) bool {
+	return i < len(c.items) && (p.wants(&c.items[i]) || c.items[i].err != nil)
 }
 
 // chainStreams is how many streams' ends a chain remembers at most, in two

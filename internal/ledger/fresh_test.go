@@ -2,8 +2,11 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -87,5 +90,59 @@ func TestFreshRecordsAreComparedWithTheLog(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// counting counts the reads of single records.
+type counting struct {
+	eventlog.Log
+	reads atomic.Int64
+}
+
+func (c *counting) Read(ctx context.Context, q eventlog.Query) iter.Seq2[eventlog.Recorded, error] {
+	c.reads.Add(1)
+	return c.Log.Read(ctx, q)
+}
+
+// Content that rides between facts is not delivered to who wants the facts
+// alone, and leaves no gap in the chain that would have to be read.
+func TestContentIsReadAlongForTheChain(t *testing.T) {
+	log := &counting{Log: ledgertest.Engine(t)}
+	f := ledgertest.On(t, log, ledgertest.Keys(t))
+	tail, facts := ledger.NoTail(), 0
+	for i := range 40 {
+		list := drafts(fmt.Sprint("x", i), 0, 1)
+		list[0].Type = "execution.prompt_recorded.v1"
+		if facts++; i%2 == 0 {
+			list[0].Type = "content.prompt.v1"
+			facts--
+		}
+		receipt, err := f.Append(context.Background(), "acme/execution-1", tail, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tail = receipt.Tail
+	}
+	other := ledgertest.On(t, log, f.Keys) // as after a restart
+	log.reads.Store(0)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	seen := 0
+	for d, err := range other.Follow(ctx, eventlog.Query{TypePrefixes: []string{"execution.", "budget."}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.CaughtUp {
+			break
+		}
+		if d.Record != nil {
+			seen++
+			if ledger.IsContent(d.Record.Type) {
+				t.Error("content was delivered")
+			}
+		}
+	}
+	if reads := log.reads.Load(); seen != facts || reads > 5 { // of keys
+		t.Errorf("%d facts of %d, %d reads", seen, facts, reads)
 	}
 }

@@ -44,8 +44,10 @@ type Model struct {
 	due        timetable
 
 	// Of the one goroutine that applies.
-	at    eventlog.Position // up to here everything is folded
-	dirty map[place]bool    // what changed since the last Flush, and whether the rows have it
+	loaded  bool
+	at      eventlog.Position // up to here everything is folded
+	dirty   map[place]bool    // what changed since the last Flush, and whether the rows have it
+	written map[place]bool    // what the last Flush wrote, which may not have been committed
 }
 
 // place is where an entry belongs.
@@ -218,7 +220,7 @@ func (m *Model) Flush(_ context.Context, conn *sqlite.Conn) error {
 			return fmt.Errorf("saving what is owed in %s: %w", p.ws, err)
 		}
 	}
-	clear(m.dirty)
+	m.written, m.dirty = m.dirty, map[place]bool{}
 	return nil
 }
 
@@ -241,9 +243,13 @@ func (m *Model) write(conn *sqlite.Conn, p place, stored bool) error {
 		&sqlitex.ExecOptions{Args: []any{string(p.ws), string(p.key), string(value)}})
 }
 
-// Load takes everything from the rows: they stand at the position given, and
-// what was folded beyond it comes again.
+// Load takes everything from the rows at the first start. Later the memory is
+// ahead of the rows, and what may be missing in them is written again.
 func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
+	if m.loaded {
+		m.again(at)
+		return nil
+	}
 	workspaces, due := map[domain.WorkspaceID]process.State{}, timetable{}
 	err := file.View(ctx, func(conn *sqlite.Conn) error {
 		return sqlitex.Execute(conn, `SELECT ws, key, value FROM entry`, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
@@ -264,9 +270,25 @@ func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Po
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.workspaces, m.due, m.at = workspaces, due, at
-	clear(m.dirty)
+	m.workspaces, m.due, m.at, m.loaded = workspaces, due, at, true
 	return nil
+}
+
+// again notes what rows at a position may lack: what was written last, and, if
+// they begin anew, everything.
+func (m *Model) again(at eventlog.Position) {
+	for p := range m.written {
+		m.dirty[p] = true
+	}
+	m.written = nil
+	if at > 0 {
+		return
+	}
+	for ws, state := range m.workspaces {
+		for key := range state.Entries.All() {
+			m.dirty[place{ws, key}] = true
+		}
+	}
 }
 
 // errErased stops the model: these records are all facts.
