@@ -17,14 +17,12 @@ import (
 )
 
 // Rhythm of batches. A model whose lists are read from rows commits soon once
-// it is live, a little later where commits take long, at once when somebody
-// waits for it, in large batches while it catches up: as many as the ledger opens ahead meanwhile. A model in memory
+// it is live, at once when somebody waits for it, in large batches while it
+// catches up: as many as the ledger opens ahead meanwhile. A model in memory
 // commits seldom, and more seldom the longer a commit takes.
 const (
 	batchRecords = 4096
-	liveDelay    = 20 * time.Millisecond
-	liveDuty     = 10 // a commit that takes t comes no sooner than 10 t after its first record
-	liveMost     = 50 * time.Millisecond
+	liveDelay    = 12 * time.Millisecond
 	liveGap      = 4 * time.Millisecond // between commits that somebody waits for
 	catchUpDelay = 500 * time.Millisecond
 	memoryDelay  = 2 * time.Second
@@ -190,7 +188,7 @@ func (r *runner) delay() time.Duration {
 	case r.spec.Memory:
 		return max(memoryDelay, memoryDuty*r.took)
 	case r.live:
-		return min(max(liveDelay, liveDuty*r.took), liveMost)
+		return liveDelay
 	}
 	return catchUpDelay
 }
@@ -202,6 +200,12 @@ func (r *runner) Mark(d ledger.Delivery) {
 	arrived := d.CaughtUp && !r.live
 	if arrived {
 		r.live = true
+		if r.pending > 0 && !r.spec.Memory {
+			r.flush() // nobody is told that it is live before its rows are
+		}
+		if r.ctx.Err() != nil {
+			return
+		}
 		r.set(Live, nil)
 		if err := r.file.cache(liveCache); err != nil {
 			r.log.Warn("page cache of a model stays as large as while it caught up", "projection", r.spec.Name, "error", err)
@@ -210,7 +214,7 @@ func (r *runner) Mark(d ledger.Delivery) {
 	r.reach(d.Position)
 	switch {
 	case r.pending == 0 || r.spec.Memory:
-	case arrived || d.CaughtUp && r.seen.awaits(r.taken):
+	case d.CaughtUp && r.seen.awaits(r.taken):
 		r.soon()
 	}
 }
