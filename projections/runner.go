@@ -22,7 +22,7 @@ import (
 // commits seldom, and more seldom the longer a commit takes.
 const (
 	batchRecords = 4096
-	liveDelay    = 12 * time.Millisecond
+	liveDelay    = 20 * time.Millisecond
 	liveGap      = 4 * time.Millisecond // between commits that somebody waits for
 	catchUpDelay = 500 * time.Millisecond
 	memoryDelay  = 2 * time.Second
