@@ -247,7 +247,7 @@ func (m *Model) write(conn *sqlite.Conn, p place, stored bool) error {
 // ahead of the rows, and what may be missing in them is written again.
 func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Position) error {
 	if m.loaded {
-		m.again(at)
+		m.again(at > 0)
 		return nil
 	}
 	workspaces, due := map[domain.WorkspaceID]process.State{}, timetable{}
@@ -274,14 +274,14 @@ func (m *Model) Load(ctx context.Context, file *projections.File, at eventlog.Po
 	return nil
 }
 
-// again notes what rows at a position may lack: what was written last, and, if
-// they begin anew, everything.
-func (m *Model) again(at eventlog.Position) {
+// again notes what the rows may lack: what was written last, and, if there were
+// none before, everything.
+func (m *Model) again(kept bool) {
 	for p := range m.written {
 		m.dirty[p] = true
 	}
 	m.written = nil
-	if at > 0 {
+	if kept {
 		return
 	}
 	for ws, state := range m.workspaces {
