@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,15 +120,15 @@ func (s *sleeper) Do() error {
 // latency says so.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Time{}
+		var began atomic.Pointer[time.Time]
 		start := time.Now()
-		pace := load.Pace{Workers: 1, PerSecond: 100, Warming: time.Second, Duration: 4 * time.Second, Measuring: func() { began = time.Now() }}
+		pace := load.Pace{Workers: 1, PerSecond: 100, Warming: time.Second, Duration: 4 * time.Second, Measuring: func() { now := time.Now(); began.Store(&now) }}
 		r, err := pace.Run(t.Context(), func(int) (load.Worker, error) { return &sleeper{}, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if began.Sub(start) != time.Second {
-			t.Errorf("measuring began after %v", began.Sub(start))
+		if at := began.Load(); at == nil || at.Sub(start) != time.Second {
+			t.Errorf("measuring began at %v, want a second after %v", at, start)
 		}
 		if r.Errors != 1 || !errors.Is(r.FirstError, errOne) {
 			t.Errorf("%d errors, the first is %v", r.Errors, r.FirstError)
