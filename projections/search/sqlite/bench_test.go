@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,13 +138,14 @@ func questions() []question {
 	}
 }
 
-// deepPage asks for the page after 999 of 100 rows, by its cursor.
+// deepPage asks for 100 rows after some 99,900, by cursor.
 func deepPage(ctx context.Context, e *Engine) (int, error) {
 	at, err := e.Position(ctx)
 	if err != nil {
 		return 0, err
 	}
-	p, err := e.Find(ctx, search.Query{Workspace: corpus.Largest, Limit: 100, Cursor: search.CursorAt(search.NewestFirst, at-min(at/2, 99_900*10/4))})
+	q := search.Query{Workspace: corpus.Largest, Limit: 100, Cursor: search.CursorAt(search.NewestFirst, at-min(at/2, 99_900*10/4))}
+	p, err := e.Find(ctx, q)
 	return len(p.Rows), err
 }
 
@@ -162,4 +164,27 @@ func ask(b *testing.B, e *Engine, q question) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "p95-ms")
 	b.ReportMetric(float64(rows), "answers")
+}
+
+// BenchmarkInsert measures batches as small as those of a quiet service, each
+// synced.
+func BenchmarkInsert(b *testing.B) {
+	for _, size := range []int{1, 10, 100, 1000, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			e := openTest(b, filepath.Join(b.TempDir(), "search"), Options{})
+			c := corpus.New(1, 1_000_000)
+			if err := e.Insert(b.Context(), c.Batch(20_000)); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				b.StopTimer()
+				batch := c.Batch(size)
+				b.StartTimer()
+				if err := e.Insert(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
 }

@@ -34,10 +34,11 @@ func (e *Engine) Remove(ctx context.Context, r search.Removal) error {
 		until = roundUp(r.Before)
 		ws, remove = r.Workspace, func(conn *sqlite.Conn, c chunk) error { return e.forget(conn, c, r) }
 	}
+	e.sweeps.hold()
+	defer e.sweeps.release()
 	if err := e.removeFrom(ctx, ws, until, remove); err != nil {
 		return fmt.Errorf("removing from the search index: %w", err)
 	}
-	e.sweeps.wake()
 	return nil
 }
 

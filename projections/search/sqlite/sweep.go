@@ -18,11 +18,12 @@ var errBusy = errors.New("the WAL of the search index is in use")
 
 // sweeper is the goroutine that takes what erasures left out of the file.
 type sweeper struct {
-	mu     sync.Mutex
-	clean  chan struct{} // closed while there is nothing to sweep
-	again  chan struct{}
-	cancel context.CancelFunc
-	done   chan struct{}
+	mu       sync.Mutex
+	removing int           // removals that go on: until they end, there is more to come
+	clean    chan struct{} // closed while there is nothing to sweep
+	again    chan struct{}
+	cancel   context.CancelFunc
+	done     chan struct{}
 }
 
 func (s *sweeper) start(e *Engine) {
@@ -52,10 +53,25 @@ func (s *sweeper) stop() {
 	<-s.done
 }
 
-// wake says that there may be something to sweep.
-func (s *sweeper) wake() {
+// hold keeps the sweeper from beginning with another generation; the removal
+// that holds it may touch each more than once.
+func (s *sweeper) hold() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.removing++
+}
+
+func (s *sweeper) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.removing > 0
+}
+
+// release says that a removal has ended, and may have left something to sweep.
+func (s *sweeper) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removing--
 	select {
 	case <-s.clean:
 		s.clean = make(chan struct{})
@@ -71,7 +87,7 @@ func (s *sweeper) wake() {
 func (s *sweeper) swept() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.again) > 0 {
+	if len(s.again) > 0 || s.removing > 0 {
 		return
 	}
 	select {
@@ -82,9 +98,9 @@ func (s *sweeper) swept() {
 }
 
 // Swept waits until the tags of subjects that were erased are nowhere in the
-// index's files. Begun at once, it takes some seconds for each 262,144 rows
-// among which the subject has some, and inserts wait for each of these; after a
-// crash it is taken up by the next Open.
+// index's files. The sweep begins when Remove ends. It takes some seconds for
+// each 262,144 rows among which the subject has some, and inserts wait for each
+// of these; after a crash the next Open takes it up.
 func (e *Engine) Swept(ctx context.Context) error {
 	for {
 		if err := e.alive(ctx); err != nil {
@@ -107,6 +123,9 @@ func (e *Engine) Swept(ctx context.Context) error {
 // the WAL lets go of their older versions.
 func (e *Engine) sweepAll(ctx context.Context) error {
 	for {
+		if e.sweeps.held() {
+			return nil // release wakes it
+		}
 		var g generation
 		err := e.write(ctx, func(conn *sqlite.Conn) error {
 			list, err := generations(conn, ` WHERE sweep = 1`)
