@@ -17,7 +17,7 @@ type Pace struct {
 	PerSecond float64 // operations of all workers together
 	Warming   time.Duration
 	Duration  time.Duration // of what is measured, after warming
-	Measuring func()        // called once when warming is over; may be nil
+	Measuring func()        // called when warming is over, and ends before Run does; may be nil
 }
 
 // Run makes load at the pace, with a worker from open for each number.
@@ -40,11 +40,11 @@ func (p Pace) Run(ctx context.Context, open func(i int) (Worker, error)) (Result
 	}
 	every := time.Duration(float64(p.Workers) / p.PerSecond * float64(time.Second)) // of one worker
 	start := time.Now()
-	if p.Measuring != nil {
-		defer time.AfterFunc(p.Warming, p.Measuring).Stop()
-	}
 	results := make([]Result, len(workers))
 	var wg sync.WaitGroup
+	if p.Measuring != nil {
+		wg.Go(func() { p.measuring(ctx) })
+	}
 	for i, w := range workers {
 		first := start.Add(every * time.Duration(i) / time.Duration(len(workers)))
 		wg.Go(func() { results[i] = p.work(ctx, w, first, start.Add(p.Warming), every) })
@@ -56,6 +56,15 @@ func (p Pace) Run(ctx context.Context, open func(i int) (Worker, error)) (Result
 	}
 	sum.Elapsed = time.Since(start) - p.Warming
 	return sum, ctx.Err()
+}
+
+// measuring tells that warming is over.
+func (p Pace) measuring(ctx context.Context) {
+	select {
+	case <-time.After(p.Warming):
+		p.Measuring()
+	case <-ctx.Done():
+	}
 }
 
 // work does one worker's operations as they fall due. Where in its turn each
