@@ -113,7 +113,7 @@ var budgets = map[string]string{
 
 // limitOf is a budget's limit after it was raised so many times.
 func limitOf(name string, raised int) int {
-	base := map[string]int{"all": 120_000, "chat": 80_000, "role": 1500, "model": 700_000, "watch": 20_000}
+	base := map[string]int{"all": 40_000, "chat": 25_000, "role": 400, "model": 200_000, "watch": 20_000}
 	return base[name] * (raised + 2) / 2
 }
 
