@@ -134,7 +134,7 @@ func interrupted(e *env) {
 	for range 30 {
 		rows = append(rows, m.batch(40).Rows...)
 	}
-	cut := 0
+	cut, patience := 0, 50*time.Microsecond // which grows until an insert is through, however slow the engine
 	for at := eventlog.Position(0); at < m.at; {
 		n := 1 + m.IntN(80)
 		b := search.Batch{From: at, To: m.at}
@@ -146,7 +146,7 @@ func interrupted(e *env) {
 		if last := b.Rows[len(b.Rows)-1].Position; last < rows[len(rows)-1].Position {
 			b.To = last
 		}
-		ctx, cancel := context.WithTimeout(e.ctx, time.Duration(m.IntN(3000))*time.Microsecond)
+		ctx, cancel := context.WithTimeout(e.ctx, patience/2+time.Duration(m.Int64N(int64(patience))))
 		err := e.Insert(ctx, b)
 		cancel()
 		stands, lost := e.Position(e.ctx)
@@ -157,8 +157,11 @@ func interrupted(e *env) {
 			e.Fatalf("after a batch from %d to %d (%v) the index stands at %d", b.From, b.To, err, stands)
 		case err != nil && !errors.Is(err, context.DeadlineExceeded):
 			e.Fatalf("an insert that was cut off answers %v", err)
-		case err != nil:
+		case stands == at:
+			patience *= 2
 			cut++
+		default:
+			patience = max(patience/4, 50*time.Microsecond)
 		}
 		at = stands
 	}

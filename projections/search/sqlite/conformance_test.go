@@ -13,7 +13,7 @@ func TestConformance(t *testing.T) { searchtest.Run(t, opener(t, Options{})) }
 // TestConformanceOfSmallParts runs the suite with the edges of chunks and
 // generations everywhere.
 func TestConformanceOfSmallParts(t *testing.T) {
-	searchtest.Run(t, opener(t, Options{chunkRows: 7, generationRows: 40}))
+	searchtest.Run(t, opener(t, Options{chunkRows: 16, generationRows: 100}))
 }
 
 // opener opens indexes in a folder of the whole test.
