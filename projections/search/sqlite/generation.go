@@ -13,7 +13,7 @@ import (
 
 // generationRows is how many rows' tags share a table. In tables of this size
 // the cost of an insert does not grow with the index, and what an erasure leaves
-// is merged away in seconds; more tables would make a rare word's search slower.
+// is merged away in a second or two; more tables would make a rare word's search slower.
 const generationRows = 1 << 18
 
 // generation is a table of tags.

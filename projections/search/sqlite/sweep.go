@@ -98,7 +98,7 @@ func (s *sweeper) swept() {
 }
 
 // Swept waits until the tags of subjects that were erased are nowhere in the
-// index's files. The sweep begins when Remove ends. It takes some seconds for
+// index's files. The sweep begins when Remove ends. It takes about a second for
 // each 262,144 rows among which the subject has some, and inserts wait for each
 // of these; after a crash the next Open takes it up.
 func (e *Engine) Swept(ctx context.Context) error {
