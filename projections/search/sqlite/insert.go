@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
@@ -30,6 +31,9 @@ func (e *Engine) Insert(ctx context.Context, b search.Batch) error {
 			return e.insert(conn, since(b.Rows, stands), b.To)
 		}
 	})
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err) // SQLite words an interruption in many ways
+	}
 	if err != nil {
 		return fmt.Errorf("inserting into the search index: %w", err)
 	}
