@@ -39,33 +39,40 @@ const maxOpened = 100
 // OpenEvents records that c's actor reads these records and why, and only then
 // opens them.
 func (s *Service) OpenEvents(ctx context.Context, c Call, ids []string, reason string) ([]Opened, Receipt, error) {
-	if len(ids) == 0 || len(ids) > maxOpened {
-		return nil, Receipt{}, domain.Refuse(domain.Invalid, "invalid_body", "Name 1 to %d events to open.", maxOpened)
-	}
-	places := make([]Place, len(ids))
-	for i, id := range ids {
-		place, ok, err := s.places.Place(ctx, c.Workspace, id)
-		if err != nil {
-			return nil, Receipt{}, err
-		}
-		if !ok {
-			return nil, Receipt{}, notFound()
-		}
-		places[i] = place
-	}
-	r, err := s.journals.Do(ctx, ledger.AccessStream(c.Workspace, s.now()), c, func(time.Time) journal.Command {
-		return journal.Command{Event: journal.ContentOpened{Records: ids, Reason: reason}}
-	})
+	places, err := s.placesOf(ctx, c.Workspace, ids)
 	if err != nil {
-		return nil, r.Receipt, err
+		return nil, Receipt{}, err
+	}
+	receipt, err := s.journal(ctx, c, journal.ContentOpened{Records: ids, Reason: reason})
+	if err != nil {
+		return nil, receipt, err
 	}
 	opened := make([]Opened, len(places))
 	for i, p := range places {
 		if opened[i], err = s.open(ctx, p); err != nil {
-			return nil, r.Receipt, err
+			return nil, receipt, err
 		}
 	}
-	return opened, r.Receipt, nil
+	return opened, receipt, nil
+}
+
+// placesOf finds a workspace's events, all of them or none.
+func (s *Service) placesOf(ctx context.Context, ws domain.WorkspaceID, ids []string) ([]Place, error) {
+	if len(ids) == 0 || len(ids) > maxOpened {
+		return nil, domain.Refuse(domain.Invalid, "invalid_body", "Name 1 to %d events to open.", maxOpened)
+	}
+	places := make([]Place, len(ids))
+	for i, id := range ids {
+		place, ok, err := s.places.Place(ctx, ws, id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, notFound()
+		}
+		places[i] = place
+	}
+	return places, nil
 }
 
 // open reads one record's payload.

@@ -14,6 +14,7 @@ import (
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/journal"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/searchbook"
 	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 	"github.com/clawoffice/ledger/internal/ledger"
@@ -64,6 +65,7 @@ type Service struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	denials *denials
+	looks   looks
 
 	receivers Receivers
 	sender    Sender
@@ -77,6 +79,7 @@ type Service struct {
 	approvals  *Handler[approval.State, approval.Command, approval.Event]
 	grants     *Handler[grant.State, grant.Command, grant.Event]
 	webhooks   *Handler[webhook.State, webhook.Command, webhook.Event]
+	searches   *Handler[searchbook.State, searchbook.Command, searchbook.Event]
 	journals   *Handler[journal.State, journal.Command, journal.Event]
 }
 
@@ -107,6 +110,7 @@ func New(c Config) *Service {
 		approvals:  NewHandler[approval.State, approval.Command](c.Log, c.Secret, approval.Decode, short("approval", 4*heldOthers)),
 		grants:     NewHandler[grant.State, grant.Command](c.Log, c.Secret, grant.Decode, options("grant", false, heldOthers)),
 		webhooks:   NewHandler[webhook.State, webhook.Command](c.Log, c.Secret, webhook.Decode, options("webhook", false, heldWebhooks)),
+		searches:   NewHandler[searchbook.State, searchbook.Command](c.Log, c.Secret, searchbook.Decode, options("search", false, heldOthers)),
 		journals:   NewHandler[journal.State, journal.Command](c.Log, c.Secret, journal.Decode, short("journal", heldOthers)),
 	}
 	s.receivers, s.sender = c.Receivers, c.Sender

@@ -25,6 +25,7 @@ type (
 	GrantID       string // a standing grant, "gr_…"
 	DelegationID  string // one member standing in for another, "dg_…"
 	WebhookID     string // a receiver of notifications, "wh_…"
+	SearchID      string // a saved search, "ss_…"
 	DeliveryID    string // one notification on its way to one receiver, "dl_…"
 	Workflow      string // chosen by the caller; "*" stands for all
 	Model         string // chosen by the caller

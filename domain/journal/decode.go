@@ -18,6 +18,10 @@ func Decode(name string, data []byte) (Event, error) {
 		return domain.DecodeEvent[Denied](data)
 	case "access.content_opened.v1":
 		return domain.DecodeEvent[ContentOpened](data)
+	case "access.searched.v1":
+		return domain.DecodeEvent[Searched](data)
+	case "access.exported.v1":
+		return domain.DecodeEvent[Exported](data)
 	case "system.operator_acted.v1":
 		return domain.DecodeEvent[OperatorActed](data)
 	}

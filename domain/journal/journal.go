@@ -4,6 +4,8 @@
 package journal
 
 import (
+	"time"
+
 	"github.com/clawoffice/ledger/domain"
 )
 
@@ -39,14 +41,36 @@ type OperatorActed struct {
 	Reason    string             `json:"reason,omitempty"`
 }
 
+// Searched says that somebody searched the audit trail, and for what. The same
+// search again within a short time is not recorded again.
+type Searched struct {
+	Query  string     `json:"q"`
+	From   *time.Time `json:"from,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	Reason string     `json:"reason,omitempty"` // where the content of what was found was opened
+}
+
+// Exported says that somebody took everything that a search finds.
+type Exported struct {
+	Query  string     `json:"q"`
+	From   *time.Time `json:"from,omitempty"`
+	Until  *time.Time `json:"until,omitempty"`
+	Format string     `json:"format"`
+	Reason string     `json:"reason"`
+}
+
 // EventType answers the stored names. They are durable.
 func (Denied) EventType() string        { return "access.denied.v1" }
 func (ContentOpened) EventType() string { return "access.content_opened.v1" }
 func (OperatorActed) EventType() string { return "system.operator_acted.v1" }
+func (Searched) EventType() string      { return "access.searched.v1" }
+func (Exported) EventType() string      { return "access.exported.v1" }
 
 func (Denied) journalEvent()        {}
 func (ContentOpened) journalEvent() {}
 func (OperatorActed) journalEvent() {}
+func (Searched) journalEvent()      {}
+func (Exported) journalEvent()      {}
 
 // Command asks to keep one event.
 type Command struct{ Event Event }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,10 +13,14 @@ import (
 	"github.com/clawoffice/ledger/domain/journal"
 )
 
+var day = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
 func samples() []journal.Event {
 	return []journal.Event{
 		journal.Denied{Method: "GET", Path: "/v1/workspaces/{ws}", Code: "permission_denied", Permission: domain.AuditSearch, Count: 3},
 		journal.ContentOpened{Records: []string{"r1", "r2"}, Reason: "ticket 12"},
+		journal.Searched{Query: "outcome:denied", From: &day, Reason: "ticket 12"},
+		journal.Exported{Query: "outcome:denied", Until: &day, Format: "csv", Reason: "audit"},
 		journal.OperatorActed{Action: "suspend", Workspace: "acme", Reason: "unpaid"},
 	}
 }

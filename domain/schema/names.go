@@ -102,4 +102,9 @@ var names = [...]Name{
 	{"lease.acquired.v1", Bookkeeping, "One replica does the work that one alone may do."},
 	{"lease.renewed.v1", Bookkeeping, "It still does."},
 	{"lease.released.v1", Bookkeeping, "It stopped; another may take over at once."},
+	{"search.saved.v1", Fact, "A member named a search, so that a link can name it without its words."},
+	{"search.deleted.v1", Fact, "A saved search is gone."},
+	{"search.retention_set.v1", Fact, "How long the search index keeps events of each class; the log keeps all."},
+	{"access.searched.v1", Fact, "Somebody looked for something in the audit trail: looking leaves a trace."},
+	{"access.exported.v1", Fact, "Somebody took what a search finds away, and the reason given."},
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/policy"
 	"github.com/clawoffice/ledger/domain/schema"
+	"github.com/clawoffice/ledger/domain/searchbook"
 	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 )
@@ -75,6 +76,8 @@ func TestSamplesAreFolded(t *testing.T) {
 	fold[workspace.State](t, "workspace_delegated", "created", "member_invited", "member_joined", "delegated")
 	fold[workspace.State](t, "workspace_delegation_ended", "created", "member_invited", "member_joined", "delegated", "delegation_ended")
 	fold[policy.State](t, "policy", "written")
+	fold[searchbook.State](t, "search", "saved", "retention_set")
+	fold[searchbook.State](t, "search_deleted", "saved", "deleted")
 	fold[budget.State](t, "budget", "prices_set", "defined", "reserved", "expired", "settled", "alerted")
 	fold[budget.State](t, "budget_undone", "defined", "reserved", "released", "deleted")
 	fold[execution.State](t, "execution", "requested", "action_authorized", "action_started", "action_requested",

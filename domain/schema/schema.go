@@ -20,6 +20,7 @@ import (
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/journal"
 	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/searchbook"
 	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 )
@@ -51,6 +52,8 @@ func Decode(name string, data []byte) (domain.Event, error) {
 		return joined(approval.ErrUnknownEvent, approval.Decode, name, data)
 	case "grant":
 		return joined(grant.ErrUnknownEvent, grant.Decode, name, data)
+	case "search":
+		return joined(searchbook.ErrUnknownEvent, searchbook.Decode, name, data)
 	case "webhook":
 		return joined(webhook.ErrUnknownEvent, webhook.Decode, name, data)
 	}

@@ -228,6 +228,48 @@ func (e Effect) Valid() bool {
 	}
 }
 
+// Defines values for EventClass.
+const (
+	EventClassClassAccess    EventClass = "access"
+	EventClassClassApproval  EventClass = "approval"
+	EventClassClassBudget    EventClass = "budget"
+	EventClassClassContent   EventClass = "content"
+	EventClassClassExecution EventClass = "execution"
+	EventClassClassGrant     EventClass = "grant"
+	EventClassClassPolicy    EventClass = "policy"
+	EventClassClassSearch    EventClass = "search"
+	EventClassClassWebhook   EventClass = "webhook"
+	EventClassClassWorkspace EventClass = "workspace"
+)
+
+// Valid indicates whether the value is a known member of the EventClass enum.
+func (e EventClass) Valid() bool {
+	switch e {
+	case EventClassClassAccess:
+		return true
+	case EventClassClassApproval:
+		return true
+	case EventClassClassBudget:
+		return true
+	case EventClassClassContent:
+		return true
+	case EventClassClassExecution:
+		return true
+	case EventClassClassGrant:
+		return true
+	case EventClassClassPolicy:
+		return true
+	case EventClassClassSearch:
+		return true
+	case EventClassClassWebhook:
+		return true
+	case EventClassClassWorkspace:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExecutionStatus.
 const (
 	ExecutionStatusAuthorized       ExecutionStatus = "authorized"
@@ -258,6 +300,24 @@ func (e ExecutionStatus) Valid() bool {
 	case ExecutionStatusResolved:
 		return true
 	case ExecutionStatusStarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportInputFormat.
+const (
+	ExportInputFormatCsv    ExportInputFormat = "csv"
+	ExportInputFormatNdjson ExportInputFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the ExportInputFormat enum.
+func (e ExportInputFormat) Valid() bool {
+	switch e {
+	case ExportInputFormatCsv:
+		return true
+	case ExportInputFormatNdjson:
 		return true
 	default:
 		return false
@@ -303,6 +363,24 @@ func (e HealthStatus) Valid() bool {
 	case HealthStatusNotReady:
 		return true
 	case HealthStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IndexStatusEngine.
+const (
+	IndexStatusEngineEngineClickHouse IndexStatusEngine = "clickhouse"
+	IndexStatusEngineEngineSQLite     IndexStatusEngine = "sqlite"
+)
+
+// Valid indicates whether the value is a known member of the IndexStatusEngine enum.
+func (e IndexStatusEngine) Valid() bool {
+	switch e {
+	case IndexStatusEngineEngineClickHouse:
+		return true
+	case IndexStatusEngineEngineSQLite:
 		return true
 	default:
 		return false
@@ -492,6 +570,147 @@ const (
 func (e ScopeWorkspace) Valid() bool {
 	switch e {
 	case ScopeWorkspaceTrue:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchField.
+const (
+	SearchFieldFieldAction      SearchField = "action"
+	SearchFieldFieldActor       SearchField = "actor"
+	SearchFieldFieldApproval    SearchField = "approval"
+	SearchFieldFieldCorrelation SearchField = "correlation"
+	SearchFieldFieldCredential  SearchField = "credential"
+	SearchFieldFieldExecution   SearchField = "execution"
+	SearchFieldFieldKind        SearchField = "kind"
+	SearchFieldFieldModel       SearchField = "model"
+	SearchFieldFieldOutcome     SearchField = "outcome"
+	SearchFieldFieldPolicy      SearchField = "policy"
+	SearchFieldFieldRule        SearchField = "rule"
+	SearchFieldFieldStream      SearchField = "stream"
+	SearchFieldFieldType        SearchField = "type"
+	SearchFieldFieldWorkflow    SearchField = "workflow"
+)
+
+// Valid indicates whether the value is a known member of the SearchField enum.
+func (e SearchField) Valid() bool {
+	switch e {
+	case SearchFieldFieldAction:
+		return true
+	case SearchFieldFieldActor:
+		return true
+	case SearchFieldFieldApproval:
+		return true
+	case SearchFieldFieldCorrelation:
+		return true
+	case SearchFieldFieldCredential:
+		return true
+	case SearchFieldFieldExecution:
+		return true
+	case SearchFieldFieldKind:
+		return true
+	case SearchFieldFieldModel:
+		return true
+	case SearchFieldFieldOutcome:
+		return true
+	case SearchFieldFieldPolicy:
+		return true
+	case SearchFieldFieldRule:
+		return true
+	case SearchFieldFieldStream:
+		return true
+	case SearchFieldFieldType:
+		return true
+	case SearchFieldFieldWorkflow:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchHitMatch.
+const (
+	SearchHitMatchMatchErased  SearchHitMatch = "erased"
+	SearchHitMatchMatchSettled SearchHitMatch = "settled"
+)
+
+// Valid indicates whether the value is a known member of the SearchHitMatch enum.
+func (e SearchHitMatch) Valid() bool {
+	switch e {
+	case SearchHitMatchMatchErased:
+		return true
+	case SearchHitMatchMatchSettled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchHitSeverity.
+const (
+	SearchHitSeveritySeverityCritical      SearchHitSeverity = "critical"
+	SearchHitSeveritySeverityFatal         SearchHitSeverity = "fatal"
+	SearchHitSeveritySeverityHigh          SearchHitSeverity = "high"
+	SearchHitSeveritySeverityInformational SearchHitSeverity = "informational"
+	SearchHitSeveritySeverityLow           SearchHitSeverity = "low"
+	SearchHitSeveritySeverityMedium        SearchHitSeverity = "medium"
+)
+
+// Valid indicates whether the value is a known member of the SearchHitSeverity enum.
+func (e SearchHitSeverity) Valid() bool {
+	switch e {
+	case SearchHitSeveritySeverityCritical:
+		return true
+	case SearchHitSeveritySeverityFatal:
+		return true
+	case SearchHitSeveritySeverityHigh:
+		return true
+	case SearchHitSeveritySeverityInformational:
+		return true
+	case SearchHitSeveritySeverityLow:
+		return true
+	case SearchHitSeveritySeverityMedium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SearchOrder.
+const (
+	SearchOrderNewest SearchOrder = "newest"
+	SearchOrderOldest SearchOrder = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the SearchOrder enum.
+func (e SearchOrder) Valid() bool {
+	switch e {
+	case SearchOrderNewest:
+		return true
+	case SearchOrderOldest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TokenStatus.
+const (
+	TokenStatusTokenExpired TokenStatus = "expired"
+	TokenStatusTokenLive    TokenStatus = "live"
+	TokenStatusTokenRevoked TokenStatus = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the TokenStatus enum.
+func (e TokenStatus) Valid() bool {
+	switch e {
+	case TokenStatusTokenExpired:
+		return true
+	case TokenStatusTokenLive:
+		return true
+	case TokenStatusTokenRevoked:
 		return true
 	default:
 		return false
@@ -1230,6 +1449,9 @@ type Event struct {
 	Type string `json:"type"`
 }
 
+// EventClass defines model for EventClass.
+type EventClass string
+
 // EventID A record's UUID.
 //
 // Example: 018f3c5e-0000-8000-8000-000000000000
@@ -1395,6 +1617,98 @@ type ExecutionSummary struct {
 	Workflow Name `json:"workflow"`
 }
 
+// ExportInput defines model for ExportInput.
+type ExportInput struct {
+	// Filters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+	//
+	// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+	Filters SearchFilters     `json:"filters,omitempty,omitzero"`
+	Format  ExportInputFormat `json:"format"`
+
+	// From RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	From  Time        `json:"from,omitempty,omitzero"`
+	Order SearchOrder `json:"order,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q,omitempty,omitzero"`
+
+	// Reason Why, as the trail will show it.
+	//
+	// Example: audit 2026 Q3
+	Reason string `json:"reason"`
+
+	// Saved An id this service gave.
+	Saved ID `json:"saved,omitempty,omitzero"`
+
+	// To RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	To Time `json:"to,omitempty,omitzero"`
+}
+
+// ExportInputFormat defines model for ExportInput.Format.
+type ExportInputFormat string
+
+// Facet defines model for Facet.
+type Facet struct {
+	Field SearchField `json:"field"`
+
+	// Values The most frequent first.
+	Values []FacetValue `json:"values"`
+}
+
+// FacetInput defines model for FacetInput.
+type FacetInput struct {
+	// Fields Example: ["action","outcome"]
+	Fields []SearchField `json:"fields"`
+
+	// Filters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+	//
+	// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+	Filters SearchFilters `json:"filters,omitempty,omitzero"`
+
+	// From RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	From Time `json:"from,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q,omitempty,omitzero"`
+
+	// Saved An id this service gave.
+	Saved ID `json:"saved,omitempty,omitzero"`
+
+	// To RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	To  Time `json:"to,omitempty,omitzero"`
+	Top int  `json:"top,omitempty,omitzero"`
+}
+
+// FacetValue defines model for FacetValue.
+type FacetValue struct {
+	Events int64 `json:"events"`
+
+	// Value Example: denied
+	Value string `json:"value"`
+}
+
+// Facets defines model for Facets.
+type Facets struct {
+	Items []Facet `json:"items"`
+
+	// Position A place in the log. Opaque, valid for one log.
+	//
+	// Example: 18342
+	Position Position `json:"position"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Detail Example: This field is required.
@@ -1405,6 +1719,9 @@ type FieldError struct {
 	// Example: /action/kind
 	Pointer string `json:"pointer"`
 }
+
+// FilterValue Example: payment.*
+type FilterValue = string
 
 // FreeObject Any JSON object.
 type FreeObject = json.RawMessage
@@ -1539,6 +1856,47 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// Histogram defines model for Histogram.
+type Histogram struct {
+	// Every Seconds of one span.
+	Every int64  `json:"every"`
+	Items []Span `json:"items"`
+
+	// Position A place in the log. Opaque, valid for one log.
+	//
+	// Example: 18342
+	Position Position `json:"position"`
+}
+
+// HistogramInput defines model for HistogramInput.
+type HistogramInput struct {
+	// Every Seconds of one span; chosen so that there are about 60, unless given.
+	Every int `json:"every,omitempty,omitzero"`
+
+	// Filters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+	//
+	// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+	Filters SearchFilters `json:"filters,omitempty,omitzero"`
+
+	// From RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	From Time `json:"from,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q,omitempty,omitzero"`
+
+	// Saved An id this service gave.
+	Saved ID `json:"saved,omitempty,omitzero"`
+
+	// To RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	To Time `json:"to,omitempty,omitzero"`
+}
+
 // HistoryEntry defines model for HistoryEntry.
 type HistoryEntry struct {
 	// Actor Who acted, as kind:id, of member, agent, operator, service.
@@ -1566,6 +1924,22 @@ type HistoryEntry struct {
 
 // ID An id this service gave.
 type ID = string
+
+// IndexStatus defines model for IndexStatus.
+type IndexStatus struct {
+	BehindMs int64 `json:"behind_ms"`
+
+	// Done Of a rebuild, from 0 to 1.
+	Done       float32           `json:"done,omitempty,omitzero"`
+	Engine     IndexStatusEngine `json:"engine"`
+	Generation int               `json:"generation"`
+	Ready      bool              `json:"ready"`
+	Reason     string            `json:"reason,omitempty,omitzero"`
+	Rebuilding bool              `json:"rebuilding"`
+}
+
+// IndexStatusEngine defines model for IndexStatus.Engine.
+type IndexStatusEngine string
 
 // InvitationAccepted defines model for InvitationAccepted.
 type InvitationAccepted struct {
@@ -1599,6 +1973,28 @@ type Limits struct {
 	OutputTokens *int64 `json:"output_tokens,omitempty"`
 	PromptTokens *int64 `json:"prompt_tokens,omitempty"`
 	TotalTokens  *int64 `json:"total_tokens,omitempty"`
+}
+
+// Me defines model for Me.
+type Me struct {
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor Actor `json:"actor"`
+
+	// Credential An id this service gave.
+	Credential ID `json:"credential"`
+
+	// ExpiresAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	ExpiresAt   Time     `json:"expires_at,omitempty,omitzero"`
+	Permissions []string `json:"permissions"`
+
+	// Workspace Lower-case letters and digits with single hyphens between, a letter first.
+	//
+	// Example: acme
+	Workspace WorkspaceID `json:"workspace"`
 }
 
 // Member defines model for Member.
@@ -1705,6 +2101,14 @@ type OpenInput struct {
 	Ids []EventID `json:"ids"`
 
 	// Reason Why, as the trail will show it.
+	//
+	// Example: complaint 2026-118
+	Reason string `json:"reason"`
+}
+
+// OpenReason defines model for OpenReason.
+type OpenReason struct {
+	// Reason Why the content is read, as the trail will show it.
 	//
 	// Example: complaint 2026-118
 	Reason string `json:"reason"`
@@ -2137,6 +2541,26 @@ type Resolution struct {
 // ResolvedOutcome defines model for ResolvedOutcome.
 type ResolvedOutcome string
 
+// Retention defines model for Retention.
+type Retention struct {
+	// Classes Other classes are kept without end.
+	Classes []RetentionClass `json:"classes"`
+	Version int              `json:"version"`
+}
+
+// RetentionClass defines model for RetentionClass.
+type RetentionClass struct {
+	Class EventClass `json:"class"`
+
+	// Days Example: 400
+	Days int `json:"days"`
+}
+
+// RetentionInput defines model for RetentionInput.
+type RetentionInput struct {
+	Classes []RetentionClass `json:"classes"`
+}
+
 // Right defines model for Right.
 type Right struct {
 	// Actor Who acted, as kind:id, of member, agent, operator, service.
@@ -2220,6 +2644,42 @@ type RuleError struct {
 	Rule   string `json:"rule"`
 }
 
+// SavedSearch defines model for SavedSearch.
+type SavedSearch struct {
+	// ID An id this service gave.
+	ID    ID          `json:"id"`
+	Name  string      `json:"name"`
+	Order SearchOrder `json:"order"`
+	Q     string      `json:"q"`
+
+	// SavedAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	SavedAt Time `json:"saved_at"`
+
+	// SavedBy Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	SavedBy Actor `json:"saved_by"`
+}
+
+// SavedSearchInput defines model for SavedSearchInput.
+type SavedSearchInput struct {
+	// Name Example: denied payments
+	Name  string      `json:"name"`
+	Order SearchOrder `json:"order,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q"`
+}
+
+// SavedSearchList defines model for SavedSearchList.
+type SavedSearchList struct {
+	Items []SavedSearch `json:"items"`
+}
+
 // Scope The calls that count: those that match every field given. Workspace alone matches all.
 type Scope struct {
 	// Agent An id this service gave.
@@ -2247,6 +2707,139 @@ type Scope struct {
 
 // ScopeWorkspace defines model for Scope.Workspace.
 type ScopeWorkspace bool
+
+// SearchField defines model for SearchField.
+type SearchField string
+
+// SearchFilters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+//
+// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+type SearchFilters map[string][]FilterValue
+
+// SearchHit What the index knows of an event. What does not apply is absent.
+type SearchHit struct {
+	// Action The kind.
+	//
+	// Example: payment.initiate
+	Action string `json:"action,omitempty,omitzero"`
+
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor       Actor  `json:"actor"`
+	Approval    string `json:"approval,omitempty,omitzero"`
+	Correlation string `json:"correlation,omitempty,omitzero"`
+	CostMicros  int64  `json:"cost_micros,omitempty,omitzero"`
+	Credential  string `json:"credential,omitempty,omitzero"`
+
+	// Excerpt Where content was opened: the words with what stands around them.
+	Excerpt   string `json:"excerpt,omitempty,omitzero"`
+	Execution string `json:"execution,omitempty,omitzero"`
+
+	// ID A record's UUID.
+	//
+	// Example: 018f3c5e-0000-8000-8000-000000000000
+	ID EventID `json:"id"`
+
+	// Match Where content was opened: whether the words stand there as asked, or can't be read any more.
+	Match SearchHitMatch `json:"match,omitempty,omitzero"`
+	Model string         `json:"model,omitempty,omitzero"`
+
+	// Outcome Example: denied
+	Outcome      string `json:"outcome,omitempty,omitzero"`
+	OutputTokens int64  `json:"output_tokens,omitempty,omitzero"`
+	Policy       string `json:"policy,omitempty,omitzero"`
+
+	// Position A place in the log. Opaque, valid for one log.
+	//
+	// Example: 18342
+	Position     Position          `json:"position"`
+	PromptTokens int64             `json:"prompt_tokens,omitempty,omitzero"`
+	Rule         string            `json:"rule,omitempty,omitzero"`
+	Severity     SearchHitSeverity `json:"severity"`
+
+	// Stream Without the workspace.
+	//
+	// Example: execution-ex_5f2k
+	Stream string `json:"stream"`
+
+	// Time RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Time Time `json:"time"`
+
+	// Type Example: execution.requested.v1
+	Type     string `json:"type"`
+	Workflow string `json:"workflow,omitempty,omitzero"`
+}
+
+// SearchHitMatch Where content was opened: whether the words stand there as asked, or can't be read any more.
+type SearchHitMatch string
+
+// SearchHitSeverity defines model for SearchHit.Severity.
+type SearchHitSeverity string
+
+// SearchInput defines model for SearchInput.
+type SearchInput struct {
+	Cursor string `json:"cursor,omitempty,omitzero"`
+
+	// Filters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+	//
+	// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+	Filters SearchFilters `json:"filters,omitempty,omitzero"`
+
+	// From RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	From Time `json:"from,omitempty,omitzero"`
+
+	// Limit At most 100 where content is opened.
+	Limit int         `json:"limit,omitempty,omitzero"`
+	Open  OpenReason  `json:"open,omitempty,omitzero"`
+	Order SearchOrder `json:"order,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q,omitempty,omitzero"`
+
+	// Saved An id this service gave.
+	Saved ID `json:"saved,omitempty,omitzero"`
+
+	// To RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	To Time `json:"to,omitempty,omitzero"`
+}
+
+// SearchOrder defines model for SearchOrder.
+type SearchOrder string
+
+// SearchResult defines model for SearchResult.
+type SearchResult struct {
+	// BehindMs How far the index is behind the log.
+	BehindMs int64 `json:"behind_ms"`
+
+	// Dropped Where content was opened: how many hits of this page did not hold the words as asked.
+	Dropped int         `json:"dropped,omitempty,omitzero"`
+	Items   []SearchHit `json:"items"`
+
+	// Next The cursor of the next page; absent on the last.
+	Next Next `json:"next,omitempty,omitzero"`
+
+	// Position A place in the log. Opaque, valid for one log.
+	//
+	// Example: 18342
+	Position Position `json:"position"`
+
+	// Unsettled Phrases were looked for and not settled; the hits hold their words in any order.
+	Unsettled bool `json:"unsettled"`
+}
+
+// SearchText The query as a person types it; empty for every event.
+//
+// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+type SearchText = string
 
 // SecretShown False when this repeats an earlier call, whose answer showed the secret.
 type SecretShown = bool
@@ -2281,10 +2874,39 @@ type Share struct {
 	PromptTokens int64 `json:"prompt_tokens"`
 }
 
+// Span defines model for Span.
+type Span struct {
+	Events int64 `json:"events"`
+
+	// From RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	From Time `json:"from"`
+}
+
 // StartInput defines model for StartInput.
 type StartInput struct {
 	Action ActionInput `json:"action"`
 	Permit string      `json:"permit"`
+}
+
+// Status defines model for Status.
+type Status struct {
+	Index IndexStatus  `json:"index"`
+	Parts []StatusPart `json:"parts"`
+
+	// UnresolvedExecutions How many executions of the workspace have no recorded outcome yet.
+	UnresolvedExecutions int `json:"unresolved_executions,omitempty,omitzero"`
+}
+
+// StatusPart defines model for StatusPart.
+type StatusPart struct {
+	BehindMs int64 `json:"behind_ms,omitempty,omitzero"`
+
+	// Name Example: spending
+	Name   string `json:"name"`
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty,omitzero"`
 }
 
 // Subject The person whom the content is about, by any stable name; only a keyed tag of it is stored.
@@ -2292,10 +2914,62 @@ type StartInput struct {
 // Example: customer-4711
 type Subject = string
 
+// TailInput defines model for TailInput.
+type TailInput struct {
+	// After A place in the log. Opaque, valid for one log.
+	//
+	// Example: 18342
+	After Position `json:"after,omitempty,omitzero"`
+
+	// Filters The same terms as plain parameters: each name a field or measure, with a - before it where it must not hold.
+	//
+	// Example: {"cost":["\u003e5"],"outcome":["denied"]}
+	Filters SearchFilters `json:"filters,omitempty,omitzero"`
+
+	// Q The query as a person types it; empty for every event.
+	//
+	// Example: actor:agent-7 action:payment.* outcome:denied text:"quarterly invoice"
+	Q SearchText `json:"q,omitempty,omitzero"`
+
+	// Saved An id this service gave.
+	Saved ID `json:"saved,omitempty,omitzero"`
+}
+
 // Time RFC 3339 in UTC.
 //
 // Example: 2026-11-02T09:30:00Z
 type Time = time.Time
+
+// Token defines model for Token.
+type Token struct {
+	// Actor Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	Actor Actor `json:"actor"`
+
+	// ExpiresAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	ExpiresAt Time `json:"expires_at,omitempty,omitzero"`
+
+	// ID An id this service gave.
+	ID ID `json:"id"`
+
+	// IssuedAt RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	IssuedAt Time `json:"issued_at"`
+
+	// IssuedBy Who acted, as kind:id, of member, agent, operator, service.
+	//
+	// Example: agent:ag_7c1k
+	IssuedBy Actor       `json:"issued_by,omitempty,omitzero"`
+	Name     string      `json:"name"`
+	Status   TokenStatus `json:"status"`
+}
+
+// TokenStatus defines model for Token.Status.
+type TokenStatus string
 
 // TokenCreated defines model for TokenCreated.
 type TokenCreated struct {
@@ -2326,6 +3000,14 @@ type TokenInput struct {
 
 	// Name Example: production
 	Name string `json:"name"`
+}
+
+// TokenList defines model for TokenList.
+type TokenList struct {
+	Items []Token `json:"items"`
+
+	// Next The cursor of the next page; absent on the last.
+	Next Next `json:"next,omitempty,omitzero"`
 }
 
 // Tokens Example: 1200
@@ -2566,6 +3248,11 @@ type CursorParam = string
 // Example: 018f3c5e-0000-8000-8000-000000000000
 type EidParam = EventID
 
+// FromParam RFC 3339 in UTC.
+//
+// Example: 2026-11-02T09:30:00Z
+type FromParam = Time
+
 // IDParam An id this service gave.
 type IDParam = ID
 
@@ -2582,6 +3269,9 @@ type LimitParam = int
 //
 // Example: 18342
 type MinPosition = Position
+
+// OrderParam defines model for orderParam.
+type OrderParam = SearchOrder
 
 // PidParam An id this service gave.
 type PidParam = ID
@@ -2601,6 +3291,11 @@ type StreamParam = string
 
 // TidParam An id this service gave.
 type TidParam = ID
+
+// ToParam RFC 3339 in UTC.
+//
+// Example: 2026-11-02T09:30:00Z
+type ToParam = Time
 
 // TypeParam defines model for typeParam.
 type TypeParam = string
@@ -3063,6 +3758,21 @@ type PutPricesParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetRetentionParams defines parameters for GetRetention.
+type GetRetentionParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// PutRetentionParams defines parameters for PutRetention.
+type PutRetentionParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListRolesParams defines parameters for ListRoles.
 type ListRolesParams struct {
 	// MinPosition Wait until the read model has reached this position.
@@ -3088,6 +3798,114 @@ type PutRoleParams struct {
 
 	// IfMatch The ETag of the version to be changed, or "0" for one that is not there yet. Another version is a 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// FilterEventsParams defines parameters for FilterEvents.
+type FilterEventsParams struct {
+	// From From this time on.
+	From *FromParam `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Before this time.
+	To *ToParam `form:"to,omitempty" json:"to,omitempty"`
+
+	// Order By position in the log.
+	Order *OrderParam `form:"order,omitempty" json:"order,omitempty"`
+
+	// Limit At most so many items.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+	Actor       *FilterValue `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Kind Of the actor.
+	Kind      *FilterValue `form:"kind,omitempty" json:"kind,omitempty"`
+	Type      *FilterValue `form:"type,omitempty" json:"type,omitempty"`
+	Stream    *FilterValue `form:"stream,omitempty" json:"stream,omitempty"`
+	Execution *FilterValue `form:"execution,omitempty" json:"execution,omitempty"`
+	Workflow  *FilterValue `form:"workflow,omitempty" json:"workflow,omitempty"`
+	Action    *FilterValue `form:"action,omitempty" json:"action,omitempty"`
+	Outcome   *FilterValue `form:"outcome,omitempty" json:"outcome,omitempty"`
+	Severity  *FilterValue `form:"severity,omitempty" json:"severity,omitempty"`
+	Model     *FilterValue `form:"model,omitempty" json:"model,omitempty"`
+	Tokens    *FilterValue `form:"tokens,omitempty" json:"tokens,omitempty"`
+
+	// Cost In units of the currency.
+	Cost        *FilterValue `form:"cost,omitempty" json:"cost,omitempty"`
+	Policy      *FilterValue `form:"policy,omitempty" json:"policy,omitempty"`
+	Rule        *FilterValue `form:"rule,omitempty" json:"rule,omitempty"`
+	Approval    *FilterValue `form:"approval,omitempty" json:"approval,omitempty"`
+	Credential  *FilterValue `form:"credential,omitempty" json:"credential,omitempty"`
+	Correlation *FilterValue `form:"correlation,omitempty" json:"correlation,omitempty"`
+}
+
+// SearchEventsParams defines parameters for SearchEvents.
+type SearchEventsParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// ExportSearchParams defines parameters for ExportSearch.
+type ExportSearchParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SearchFacetsParams defines parameters for SearchFacets.
+type SearchFacetsParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// SearchHistogramParams defines parameters for SearchHistogram.
+type SearchHistogramParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// ListSearchesParams defines parameters for ListSearches.
+type ListSearchesParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// SaveSearchParams defines parameters for SaveSearch.
+type SaveSearchParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteSearchParams defines parameters for DeleteSearch.
+type DeleteSearchParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetSearchParams defines parameters for GetSearch.
+type GetSearchParams struct {
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+}
+
+// ListTokensParams defines parameters for ListTokens.
+type ListTokensParams struct {
+	// Limit At most so many items.
+	Limit *LimitParam `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next` of the page before.
+	Cursor *CursorParam `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// MinPosition Wait until the read model has reached this position.
+	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
+
+	// Actor Only this actor's.
+	Actor *Actor `form:"actor,omitempty" json:"actor,omitempty"`
 }
 
 // RevokeTokenParams defines parameters for RevokeToken.
@@ -3249,8 +4067,29 @@ type EvaluatePolicyJSONRequestBody = Evaluation
 // PutPricesJSONRequestBody defines body for PutPrices for application/json ContentType.
 type PutPricesJSONRequestBody = PriceTableInput
 
+// PutRetentionJSONRequestBody defines body for PutRetention for application/json ContentType.
+type PutRetentionJSONRequestBody = RetentionInput
+
 // PutRoleJSONRequestBody defines body for PutRole for application/json ContentType.
 type PutRoleJSONRequestBody = RoleInput
+
+// SearchEventsJSONRequestBody defines body for SearchEvents for application/json ContentType.
+type SearchEventsJSONRequestBody = SearchInput
+
+// ExportSearchJSONRequestBody defines body for ExportSearch for application/json ContentType.
+type ExportSearchJSONRequestBody = ExportInput
+
+// SearchFacetsJSONRequestBody defines body for SearchFacets for application/json ContentType.
+type SearchFacetsJSONRequestBody = FacetInput
+
+// SearchHistogramJSONRequestBody defines body for SearchHistogram for application/json ContentType.
+type SearchHistogramJSONRequestBody = HistogramInput
+
+// TailSearchJSONRequestBody defines body for TailSearch for application/json ContentType.
+type TailSearchJSONRequestBody = TailInput
+
+// SaveSearchJSONRequestBody defines body for SaveSearch for application/json ContentType.
+type SaveSearchJSONRequestBody = SavedSearchInput
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookInput

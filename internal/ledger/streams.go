@@ -32,6 +32,10 @@ func ApprovalStream(ws domain.WorkspaceID, id domain.ApprovalID) string {
 // GrantStream is where all standing grants of a workspace are.
 func GrantStream(ws domain.WorkspaceID) string { return string(ws) + "/grant-book" }
 
+// SearchStream is where a workspace's saved searches are, and how long its
+// search index keeps events.
+func SearchStream(ws domain.WorkspaceID) string { return string(ws) + "/search-book" }
+
 // WebhookStream is one receiver's: its settings, and what became of every
 // notification.
 func WebhookStream(ws domain.WorkspaceID, id domain.WebhookID) string {
