@@ -69,7 +69,7 @@ func (s *Service) RecordSearch(ctx context.Context, c Call, e journal.Searched) 
 	if s.looks.recent(key, s.now()) {
 		return nil
 	}
-	_, err := s.journal(ctx, c, e)
+	_, err := s.journal(ctx, s.then(c, "searched"), e) // the call may record more
 	if err == nil {
 		s.looks.note(key, s.now())
 	}

@@ -194,19 +194,20 @@ func (f follower) VisitStreamEventsResponse(w http.ResponseWriter) error {
 		defer close(batches)
 		failed <- f.produce(ctx, batches)
 	}()
-	err := f.h.server.follow(ctx, w, batches, func() bool { return f.still(ctx) })
+	err := f.h.server.follow(ctx, w, batches, func() bool { return f.h.still(ctx, f.call, domain.AuditSearch) })
 	cancel()
 	return errors.Join(err, <-failed)
 }
 
-// still asks whether the token is good and the right is there, as at the start.
-func (f follower) still(ctx context.Context) bool {
-	gate := f.h.server.gate
-	caller, err := gate.Identify(ctx, f.call.token)
-	if err != nil || caller != f.call.caller {
+// still asks whether the token of a long answer is good and the right is there,
+// as at its start.
+func (h *handlers) still(ctx context.Context, c *call, p domain.Permission) bool {
+	gate := h.server.gate
+	caller, err := gate.Identify(ctx, c.token)
+	if err != nil || caller != c.caller {
 		return false
 	}
-	held, err := gate.Holds(ctx, caller, domain.AuditSearch)
+	held, err := gate.Holds(ctx, caller, p)
 	return err == nil && held
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/search/index"
 	"github.com/clawoffice/ledger/projections/spending"
 )
 
@@ -26,6 +27,8 @@ type handlers struct {
 	directory *directory.Model
 	approvals *approvals.Model
 	spending  *spending.Model
+	index     *index.Model
+	indexing  Indexing
 	shared    bool // other replicas write to the log and check rights
 	look      func(ctx context.Context) bool
 	now       func() time.Time

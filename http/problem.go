@@ -51,6 +51,7 @@ func codeRows() map[string]codeRow {
 		"rate_limited":           {http.StatusTooManyRequests, "Too many requests", 1},
 		"overloaded":             {http.StatusServiceUnavailable, "Overloaded", 1},
 		"ledger_unavailable":     {http.StatusServiceUnavailable, "The log can't be written", 2},
+		"index_unavailable":      {http.StatusServiceUnavailable, "The search index can't answer", 5},
 		"stale_model":            {http.StatusServiceUnavailable, "Rights are not up to date", 1},
 		"outcome_unknown":        {http.StatusGatewayTimeout, "Outcome unknown", 1},
 		"integrity":              {http.StatusInternalServerError, "The log fails its check", 0},

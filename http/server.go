@@ -22,6 +22,7 @@ import (
 	"github.com/clawoffice/ledger/projections/access"
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
+	"github.com/clawoffice/ledger/projections/search/index"
 	"github.com/clawoffice/ledger/projections/spending"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Directory *directory.Model
 	Approvals *approvals.Model
 	Spending  *spending.Model
+	Index     *index.Model
+	Indexing  Indexing
 	TokenHash func(token string) (domain.Digest, bool) // false for what has not the form of a token
 	Operator  func(token string) bool                  // in constant time
 	Keys      func() []byte                            // the JWK set
@@ -41,6 +44,17 @@ type Config struct {
 	Now       func() time.Time                         // time.Now by default
 
 	Options
+}
+
+// Indexing looks after the search index.
+//
+// Engine names what holds it. Rebuild begins to make it again, unless that is
+// under way; an error is one of package search. Rebuilding reports whether it is
+// being made again, and how much of that is done, from 0 to 1.
+type Indexing interface {
+	Engine() string
+	Rebuild() error
+	Rebuilding() (under bool, done float64)
 }
 
 // Options are the parts of Config that have to do with HTTP alone. Their zero
@@ -106,15 +120,15 @@ type Server struct {
 // New makes a Server. It reads the specification and fails when the generated
 // code does not belong to it, or when the certificate can't be read.
 func New(c Config) (*Server, error) {
-	if c.Service == nil || c.Models == nil || c.Access == nil || c.Directory == nil || c.Approvals == nil || c.Spending == nil || c.TokenHash == nil || c.Operator == nil || c.Keys == nil {
-		return nil, errors.New("http: Config needs Service, Models, Access, Directory, Approvals, Spending, TokenHash, Operator and Keys")
+	if c.Service == nil || c.Models == nil || c.Access == nil || c.Directory == nil || c.Approvals == nil || c.Spending == nil || c.Index == nil || c.Indexing == nil || c.TokenHash == nil || c.Operator == nil || c.Keys == nil {
+		return nil, errors.New("http: Config needs Service, Models, Access, Directory, Approvals, Spending, Index, Indexing, TokenHash, Operator and Keys")
 	}
 	now := c.Now
 	if now == nil {
 		now = time.Now
 	}
 	look := newLookout(c.Models, c.Shared).look
-	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, approvals: c.Approvals, spending: c.Spending, shared: c.Shared, look: look, now: now}
+	h := &handlers{service: c.Service, access: c.Access, models: c.Models, directory: c.Directory, approvals: c.Approvals, spending: c.Spending, index: c.Index, indexing: c.Indexing, shared: c.Shared, look: look, now: now}
 	rights := &rights{service: c.Service, access: c.Access, models: c.Models, tokenHash: c.TokenHash, operator: c.Operator, look: look, now: now}
 	s, err := newServer(wiring{handlers: h, gate: rights, trail: rights, keys: c.Keys, counts: c.Directory, Options: c.Options})
 	h.server = s

@@ -32,7 +32,7 @@ type operation struct {
 	inBody    check // nil when the operation takes no body
 	needsBody bool
 	maxBody   int64
-	streams   bool // answers server-sent events
+	streams   bool // answers for as long as it takes: server-sent events, exports
 	workspace bool // has {ws}
 	problems  []string
 	metrics   *routeMetrics
@@ -89,7 +89,7 @@ func newOperation(c *compiler, method, template string, item *openapi3.PathItem,
 		o.problems = append(o.problems, code)
 	}
 	if ok := op.Responses.Status(200); ok != nil && ok.Value != nil {
-		o.streams = ok.Value.Content.Get("text/event-stream") != nil
+		o.streams = ok.Value.Content.Get("text/event-stream") != nil || ok.Value.Content.Get("application/x-ndjson") != nil
 	}
 	if o.params, err = parameters(c, append(slices.Clone(item.Parameters), op.Parameters...)); err != nil {
 		return nil, err

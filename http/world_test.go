@@ -28,6 +28,10 @@ import (
 	"github.com/clawoffice/ledger/projections/approvals"
 	"github.com/clawoffice/ledger/projections/directory"
 	"github.com/clawoffice/ledger/projections/process"
+	"github.com/clawoffice/ledger/projections/search"
+	"github.com/clawoffice/ledger/projections/search/index"
+	searchsqlite "github.com/clawoffice/ledger/projections/search/sqlite"
+	"github.com/clawoffice/ledger/projections/search/tags"
 	"github.com/clawoffice/ledger/projections/spending"
 )
 
@@ -127,7 +131,8 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	ctx, cancel := context.WithCancel(context.Background())
 	rights, lists, spent := access.New(w.fixture.Ring), directory.New(), spending.New()
 	inbox, hooks := approvals.New(), process.New()
-	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox, hooks)
+	found := newIndex(t, fixture)
+	models, err := projections.New(w.fixture.Ledger, t.TempDir(), projections.Options{Logger: slog.New(slog.DiscardHandler)}, rights, lists, spent, inbox, hooks, found)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +144,7 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
 		Places: placesOf{lists}, Now: w.now, Logger: slog.New(slog.DiscardHandler), Receivers: hooks,
 		Sender: webhook.New(webhook.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})})
-	config := Config{Service: service, Models: models, Access: rights, Directory: lists, Approvals: inbox, Spending: spent, TokenHash: ledgercrypto.TokenHash,
+	config := Config{Service: service, Models: models, Access: rights, Directory: lists, Approvals: inbox, Spending: spent, Index: found, Indexing: noRebuilds{}, TokenHash: ledgercrypto.TokenHash,
 		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS, Now: w.now}
 	for _, c := range change {
 		c(&config)
@@ -171,6 +176,26 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	w.settle()
 	return w
 }
+
+// newIndex makes an empty search index in a file.
+func newIndex(t testing.TB, fixture *ledgertest.Fixture) *index.Model {
+	t.Helper()
+	engine, err := searchsqlite.Open(context.Background(), t.TempDir()+"/1.db", searchsqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	secret := fixture.Keys.Secret()
+	return index.New(index.Config{Source: fixture.Ledger, Generation: index.Generation{Number: 1, Engine: engine},
+		Keys: func(ws domain.WorkspaceID, generation int) tags.Key { return secret.SearchKey(ws, uint32(generation)) }})
+}
+
+// noRebuilds is an index that is never made again; cmd does that.
+type noRebuilds struct{}
+
+func (noRebuilds) Engine() string              { return "sqlite" }
+func (noRebuilds) Rebuild() error              { return search.ErrClosed }
+func (noRebuilds) Rebuilding() (bool, float64) { return false, 0 }
 
 // now is the time for the service.
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }

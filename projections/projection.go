@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -22,6 +23,11 @@ type Spec struct {
 	// applied, and rows only serve fast starts and are written seldom.
 	// Otherwise a record counts as seen once its rows are committed.
 	Memory bool
+
+	// Delay is how long a record waits for others before its rows are
+	// committed, where a commit of many costs little more than one of few; 0
+	// is soon. Nothing waits while somebody waits for it.
+	Delay time.Duration
 }
 
 // Projection folds records into a model.

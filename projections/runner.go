@@ -188,9 +188,9 @@ func (r *runner) delay() time.Duration {
 	case r.spec.Memory:
 		return max(memoryDelay, memoryDuty*r.took)
 	case r.live:
-		return liveDelay
+		return max(liveDelay, r.spec.Delay)
 	}
-	return catchUpDelay
+	return max(catchUpDelay, r.spec.Delay)
 }
 
 // Mark notes that the log holds nothing more for this model up to a position.

@@ -35,6 +35,7 @@ type node struct {
 	keys     *ledgercrypto.Dir
 	sealed   *sealed
 	read     readModels
+	indexing *indexing
 	models   *projections.Models
 	service  *commands.Service
 	lease    *commands.Lease
@@ -143,12 +144,17 @@ func (n *node) openKeys(ctx context.Context) error {
 }
 
 // readModels makes the read side.
-func (n *node) readModels(context.Context) (err error) {
+func (n *node) readModels(ctx context.Context) (err error) {
 	if err := errors.Join(n.registry.Register(collectors.NewGoCollector()),
 		n.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	n.read = newReadModels(n.sealed.ring)
+	dir := filepath.Join(n.config.Data, "search")
+	if n.indexing, err = newIndexing(ctx, folder{dir}, n.sealed, dir, n.program.log, nil); err != nil {
+		return err
+	}
+	n.later(n.indexing.Close)
+	n.read = newReadModels(n.sealed.ring, n.indexing.model)
 	n.pulse = &pulse{log: n.log, now: n.program.now, logger: n.program.log}
 	n.models, err = projections.New(n.sealed.ledger, n.config.Data, projections.Options{Logger: n.program.log, Metrics: n.registry},
 		n.read.all()...)
@@ -173,6 +179,7 @@ func (n *node) decide(context.Context) error {
 		Access: rights{n.read.access}, Places: places{n.read.directory}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log,
 		Receivers: n.read.process, Sender: webhook.New(webhook.Options{Allow: allow})})
 	n.lease = n.service.NewLease(n.shared)
+	n.indexing.retention = retentions(n.service, n.read.access)
 	n.later(func() error {
 		n.halt() // models stop when no call can need them any more
 		n.running.Wait()
@@ -196,6 +203,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.running.Go(func() { failed <- n.models.Run(background) })
 	n.running.Go(func() { n.lease.Run(background) })
 	n.running.Go(func() { n.chores().run(background) })
+	n.running.Go(func() { n.indexing.retain(background) })
 	n.running.Go(func() { failed <- n.server.Serve(n.listener) })
 	if n.face != nil {
 		n.running.Go(func() { failed <- n.face.Serve(n.faceListener) })

@@ -15,7 +15,8 @@ func (n *node) answer(ctx context.Context) error {
 	}
 	c := n.config
 	n.server, err = ledgerhttp.New(ledgerhttp.Config{Service: n.service, Models: n.models, Access: n.read.access, Directory: n.read.directory,
-		Approvals: n.read.approvals, Spending: n.read.spending, TokenHash: ledgercrypto.TokenHash, Operator: n.keys.VerifyOperatorToken, Keys: n.keys.JWKS, Shared: n.shared, Now: n.program.now,
+		Approvals: n.read.approvals, Spending: n.read.spending, Index: n.read.index, Indexing: n.indexing,
+		TokenHash: ledgercrypto.TokenHash, Operator: n.keys.VerifyOperatorToken, Keys: n.keys.JWKS, Shared: n.shared, Now: n.program.now,
 		Options: ledgerhttp.Options{Parts: n.parts, CertFile: c.TLSCert, KeyFile: c.TLSKey, Insecure: c.Insecure,
 			Registry: n.registry, Tracer: tracer, Logger: n.program.log}})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	ledgerhttp "github.com/clawoffice/ledger/http"
 	"github.com/clawoffice/ledger/internal/eventlog/esdbface"
 	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/search/index"
 )
 
 // URL is where the server answers.
@@ -38,6 +39,9 @@ func (n *node) parts() []ledgerhttp.Part {
 		part := ledgerhttp.Part{Name: h.Name, Ready: h.OK(), Reason: h.Reason}
 		if h.Condition == projections.CatchingUp {
 			part.Ready, part.Reason = false, "it is catching up with the log"
+		}
+		if h.Name == index.Name {
+			part.Ready = true // a replica whose search is late does everything else
 		}
 		parts = append(parts, part)
 	}

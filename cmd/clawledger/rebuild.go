@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/projections"
+	"github.com/clawoffice/ledger/projections/search/index"
 )
 
 type rebuildCmd struct {
-	Models   []string `arg:"" optional:"" name:"model" help:"Models to make again: access, approvals, directory, process, spending. Default: all."`
+	Models   []string `arg:"" optional:"" name:"model" help:"Models to make again: access, approvals, directory, process, search, spending. Default: all."`
 	Data     string   `help:"Data directory of the stopped server, where the models are." placeholder:"DIR" required:"" type:"existingdir" group:"storage"`
 	Keys     string   `help:"Key directory. Default: DATA/keys." placeholder:"DIR" type:"path" group:"storage"`
 	Eventlog string   `help:"Connection string of EventStoreDB, if the log is there." placeholder:"esdb://…" group:"storage"`
@@ -51,8 +54,20 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 	return c.rebuild(p, s)
 }
 
-func (c *rebuildCmd) rebuild(p *program, s *sealed) error {
-	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, newReadModels(s.ring).all()...)
+func (c *rebuildCmd) rebuild(p *program, s *sealed) (err error) {
+	dir := filepath.Join(c.Data, "search")
+	shelf := folder{dir}
+	if len(c.Models) == 0 || slices.Contains(c.Models, index.Name) {
+		if err := anew(p.ctx, shelf); err != nil {
+			return err
+		}
+	}
+	x, err := newIndexing(p.ctx, shelf, s, dir, p.log, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	models, err := projections.New(s.ledger, c.Data, projections.Options{Logger: p.log}, newReadModels(s.ring, x.model).all()...)
 	if err != nil {
 		return err
 	}

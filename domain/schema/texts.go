@@ -26,11 +26,12 @@ func Texts(name string, payload []byte) []string {
 }
 
 // wordy are the members of facts whose texts are words: of people, of agents,
-// and of whoever chose an action's parameters. The names are durable, as those
-// of stored events are.
+// and of whoever chose an action's parameters. What somebody searched for is not
+// among them, or every search would find those before it. The names are durable,
+// as those of stored events are.
 func wordy(member string) bool {
 	switch member {
-	case "params", "context", "reason", "description", "name", "result", "q":
+	case "params", "context", "reason", "description", "name", "result":
 		return true
 	}
 	return false

@@ -18,6 +18,9 @@ import (
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// RebuildIndex Make the search index again
+	// (POST /v1/index:rebuild)
+	RebuildIndex(w http.ResponseWriter, r *http.Request)
 	// AcceptInvitation Accept an invitation
 	// (POST /v1/invitations:accept)
 	AcceptInvitation(w http.ResponseWriter, r *http.Request, params AcceptInvitationParams)
@@ -295,6 +298,20 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// RebuildIndex operation middleware
+func (siw *ServerInterfaceWrapper) RebuildIndex(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RebuildIndex(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // AcceptInvitation operation middleware
 func (siw *ServerInterfaceWrapper) AcceptInvitation(w http.ResponseWriter, r *http.Request) {
@@ -5945,10 +5962,50 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/workspaces/{ws}/status", wrapper.GetStatus).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/index:rebuild", wrapper.RebuildIndex).Methods(http.MethodPost)
+
 	return r
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type RebuildIndexRequestObject struct {
+}
+
+type RebuildIndexResponseObject interface {
+	VisitRebuildIndexResponse(w http.ResponseWriter) error
+}
+
+type RebuildIndex202JSONResponse IndexStatus
+
+func (response RebuildIndex202JSONResponse) VisitRebuildIndexResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RebuildIndexdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RebuildIndexdefaultApplicationProblemPlusJSONResponse) VisitRebuildIndexResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type AcceptInvitationRequestObject struct {
 	Params AcceptInvitationParams
@@ -10066,6 +10123,9 @@ func (response SuspendWorkspacedefaultApplicationProblemPlusJSONResponse) VisitS
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// RebuildIndex Make the search index again
+	// (POST /v1/index:rebuild)
+	RebuildIndex(ctx context.Context, request RebuildIndexRequestObject) (RebuildIndexResponseObject, error)
 	// AcceptInvitation Accept an invitation
 	// (POST /v1/invitations:accept)
 	AcceptInvitation(ctx context.Context, request AcceptInvitationRequestObject) (AcceptInvitationResponseObject, error)
@@ -10372,6 +10432,30 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// RebuildIndex operation middleware
+func (sh *strictHandler) RebuildIndex(w http.ResponseWriter, r *http.Request) {
+	var request RebuildIndexRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RebuildIndex(ctx, request.(RebuildIndexRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RebuildIndex")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RebuildIndexResponseObject); ok {
+		if err := validResponse.VisitRebuildIndexResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // AcceptInvitation operation middleware

@@ -230,40 +230,40 @@ func (e Effect) Valid() bool {
 
 // Defines values for EventClass.
 const (
-	EventClassClassAccess    EventClass = "access"
-	EventClassClassApproval  EventClass = "approval"
-	EventClassClassBudget    EventClass = "budget"
-	EventClassClassContent   EventClass = "content"
-	EventClassClassExecution EventClass = "execution"
-	EventClassClassGrant     EventClass = "grant"
-	EventClassClassPolicy    EventClass = "policy"
-	EventClassClassSearch    EventClass = "search"
-	EventClassClassWebhook   EventClass = "webhook"
-	EventClassClassWorkspace EventClass = "workspace"
+	EventClassAccess    EventClass = "access"
+	EventClassApproval  EventClass = "approval"
+	EventClassBudget    EventClass = "budget"
+	EventClassContent   EventClass = "content"
+	EventClassExecution EventClass = "execution"
+	EventClassGrant     EventClass = "grant"
+	EventClassPolicy    EventClass = "policy"
+	EventClassSearch    EventClass = "search"
+	EventClassWebhook   EventClass = "webhook"
+	EventClassWorkspace EventClass = "workspace"
 )
 
 // Valid indicates whether the value is a known member of the EventClass enum.
 func (e EventClass) Valid() bool {
 	switch e {
-	case EventClassClassAccess:
+	case EventClassAccess:
 		return true
-	case EventClassClassApproval:
+	case EventClassApproval:
 		return true
-	case EventClassClassBudget:
+	case EventClassBudget:
 		return true
-	case EventClassClassContent:
+	case EventClassContent:
 		return true
-	case EventClassClassExecution:
+	case EventClassExecution:
 		return true
-	case EventClassClassGrant:
+	case EventClassGrant:
 		return true
-	case EventClassClassPolicy:
+	case EventClassPolicy:
 		return true
-	case EventClassClassSearch:
+	case EventClassSearch:
 		return true
-	case EventClassClassWebhook:
+	case EventClassWebhook:
 		return true
-	case EventClassClassWorkspace:
+	case EventClassWorkspace:
 		return true
 	default:
 		return false
@@ -371,16 +371,16 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for IndexStatusEngine.
 const (
-	IndexStatusEngineEngineClickHouse IndexStatusEngine = "clickhouse"
-	IndexStatusEngineEngineSQLite     IndexStatusEngine = "sqlite"
+	IndexStatusEngineClickhouse IndexStatusEngine = "clickhouse"
+	IndexStatusEngineSqlite     IndexStatusEngine = "sqlite"
 )
 
 // Valid indicates whether the value is a known member of the IndexStatusEngine enum.
 func (e IndexStatusEngine) Valid() bool {
 	switch e {
-	case IndexStatusEngineEngineClickHouse:
+	case IndexStatusEngineClickhouse:
 		return true
-	case IndexStatusEngineEngineSQLite:
+	case IndexStatusEngineSqlite:
 		return true
 	default:
 		return false
@@ -578,52 +578,52 @@ func (e ScopeWorkspace) Valid() bool {
 
 // Defines values for SearchField.
 const (
-	SearchFieldFieldAction      SearchField = "action"
-	SearchFieldFieldActor       SearchField = "actor"
-	SearchFieldFieldApproval    SearchField = "approval"
-	SearchFieldFieldCorrelation SearchField = "correlation"
-	SearchFieldFieldCredential  SearchField = "credential"
-	SearchFieldFieldExecution   SearchField = "execution"
-	SearchFieldFieldKind        SearchField = "kind"
-	SearchFieldFieldModel       SearchField = "model"
-	SearchFieldFieldOutcome     SearchField = "outcome"
-	SearchFieldFieldPolicy      SearchField = "policy"
-	SearchFieldFieldRule        SearchField = "rule"
-	SearchFieldFieldStream      SearchField = "stream"
-	SearchFieldFieldType        SearchField = "type"
-	SearchFieldFieldWorkflow    SearchField = "workflow"
+	SearchFieldAction      SearchField = "action"
+	SearchFieldActor       SearchField = "actor"
+	SearchFieldApproval    SearchField = "approval"
+	SearchFieldCorrelation SearchField = "correlation"
+	SearchFieldCredential  SearchField = "credential"
+	SearchFieldExecution   SearchField = "execution"
+	SearchFieldKind        SearchField = "kind"
+	SearchFieldModel       SearchField = "model"
+	SearchFieldOutcome     SearchField = "outcome"
+	SearchFieldPolicy      SearchField = "policy"
+	SearchFieldRule        SearchField = "rule"
+	SearchFieldStream      SearchField = "stream"
+	SearchFieldType        SearchField = "type"
+	SearchFieldWorkflow    SearchField = "workflow"
 )
 
 // Valid indicates whether the value is a known member of the SearchField enum.
 func (e SearchField) Valid() bool {
 	switch e {
-	case SearchFieldFieldAction:
+	case SearchFieldAction:
 		return true
-	case SearchFieldFieldActor:
+	case SearchFieldActor:
 		return true
-	case SearchFieldFieldApproval:
+	case SearchFieldApproval:
 		return true
-	case SearchFieldFieldCorrelation:
+	case SearchFieldCorrelation:
 		return true
-	case SearchFieldFieldCredential:
+	case SearchFieldCredential:
 		return true
-	case SearchFieldFieldExecution:
+	case SearchFieldExecution:
 		return true
-	case SearchFieldFieldKind:
+	case SearchFieldKind:
 		return true
-	case SearchFieldFieldModel:
+	case SearchFieldModel:
 		return true
-	case SearchFieldFieldOutcome:
+	case SearchFieldOutcome:
 		return true
-	case SearchFieldFieldPolicy:
+	case SearchFieldPolicy:
 		return true
-	case SearchFieldFieldRule:
+	case SearchFieldRule:
 		return true
-	case SearchFieldFieldStream:
+	case SearchFieldStream:
 		return true
-	case SearchFieldFieldType:
+	case SearchFieldType:
 		return true
-	case SearchFieldFieldWorkflow:
+	case SearchFieldWorkflow:
 		return true
 	default:
 		return false
@@ -632,16 +632,16 @@ func (e SearchField) Valid() bool {
 
 // Defines values for SearchHitMatch.
 const (
-	SearchHitMatchMatchErased  SearchHitMatch = "erased"
-	SearchHitMatchMatchSettled SearchHitMatch = "settled"
+	SearchHitMatchErased  SearchHitMatch = "erased"
+	SearchHitMatchSettled SearchHitMatch = "settled"
 )
 
 // Valid indicates whether the value is a known member of the SearchHitMatch enum.
 func (e SearchHitMatch) Valid() bool {
 	switch e {
-	case SearchHitMatchMatchErased:
+	case SearchHitMatchErased:
 		return true
-	case SearchHitMatchMatchSettled:
+	case SearchHitMatchSettled:
 		return true
 	default:
 		return false
@@ -650,28 +650,28 @@ func (e SearchHitMatch) Valid() bool {
 
 // Defines values for SearchHitSeverity.
 const (
-	SearchHitSeveritySeverityCritical      SearchHitSeverity = "critical"
-	SearchHitSeveritySeverityFatal         SearchHitSeverity = "fatal"
-	SearchHitSeveritySeverityHigh          SearchHitSeverity = "high"
-	SearchHitSeveritySeverityInformational SearchHitSeverity = "informational"
-	SearchHitSeveritySeverityLow           SearchHitSeverity = "low"
-	SearchHitSeveritySeverityMedium        SearchHitSeverity = "medium"
+	SearchHitSeverityCritical      SearchHitSeverity = "critical"
+	SearchHitSeverityFatal         SearchHitSeverity = "fatal"
+	SearchHitSeverityHigh          SearchHitSeverity = "high"
+	SearchHitSeverityInformational SearchHitSeverity = "informational"
+	SearchHitSeverityLow           SearchHitSeverity = "low"
+	SearchHitSeverityMedium        SearchHitSeverity = "medium"
 )
 
 // Valid indicates whether the value is a known member of the SearchHitSeverity enum.
 func (e SearchHitSeverity) Valid() bool {
 	switch e {
-	case SearchHitSeveritySeverityCritical:
+	case SearchHitSeverityCritical:
 		return true
-	case SearchHitSeveritySeverityFatal:
+	case SearchHitSeverityFatal:
 		return true
-	case SearchHitSeveritySeverityHigh:
+	case SearchHitSeverityHigh:
 		return true
-	case SearchHitSeveritySeverityInformational:
+	case SearchHitSeverityInformational:
 		return true
-	case SearchHitSeveritySeverityLow:
+	case SearchHitSeverityLow:
 		return true
-	case SearchHitSeveritySeverityMedium:
+	case SearchHitSeverityMedium:
 		return true
 	default:
 		return false
@@ -698,19 +698,19 @@ func (e SearchOrder) Valid() bool {
 
 // Defines values for TokenStatus.
 const (
-	TokenStatusTokenExpired TokenStatus = "expired"
-	TokenStatusTokenLive    TokenStatus = "live"
-	TokenStatusTokenRevoked TokenStatus = "revoked"
+	TokenStatusExpired TokenStatus = "expired"
+	TokenStatusLive    TokenStatus = "live"
+	TokenStatusRevoked TokenStatus = "revoked"
 )
 
 // Valid indicates whether the value is a known member of the TokenStatus enum.
 func (e TokenStatus) Valid() bool {
 	switch e {
-	case TokenStatusTokenExpired:
+	case TokenStatusExpired:
 		return true
-	case TokenStatusTokenLive:
+	case TokenStatusLive:
 		return true
-	case TokenStatusTokenRevoked:
+	case TokenStatusRevoked:
 		return true
 	default:
 		return false
@@ -1930,7 +1930,7 @@ type IndexStatus struct {
 	BehindMs int64 `json:"behind_ms"`
 
 	// Done Of a rebuild, from 0 to 1.
-	Done       float32           `json:"done,omitempty,omitzero"`
+	Done       float64           `json:"done,omitempty,omitzero"`
 	Engine     IndexStatusEngine `json:"engine"`
 	Generation int               `json:"generation"`
 	Ready      bool              `json:"ready"`

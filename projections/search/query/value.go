@@ -15,6 +15,14 @@ func severities() []string {
 	return []string{"informational", "low", "medium", "high", "critical", "fatal"}
 }
 
+// SeverityName names a severity; a number without a name is "".
+func SeverityName(n uint8) string {
+	if n == 0 || int(n) > len(severities()) {
+		return ""
+	}
+	return severities()[n-1]
+}
+
 func numberWanted(m search.Measure) string {
 	switch m {
 	case search.Cost:
