@@ -145,6 +145,8 @@ func permissionDenied(r rule) *domain.Error {
 	switch {
 	case r.operator:
 		return domain.Refuse(domain.Forbidden, "permission_denied", "Only the operator may make this call.").With("permission", "operator")
+	case r.anyActor:
+		return domain.Refuse(domain.Forbidden, "permission_denied", "Only a member or an agent of a workspace may make this call.").With("permission", "any")
 	case len(r.permissions) == 0:
 		return domain.Refuse(domain.Forbidden, "permission_denied", "Only that member may make this call.").With("permission", r.text)
 	}

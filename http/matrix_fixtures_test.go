@@ -132,6 +132,7 @@ func (m *matrix) name() map[string]string {
 func fixtures() map[string]fixture {
 	all := peopleFixtures()
 	maps.Copy(all, workFixtures())
+	maps.Copy(all, searchFixtures())
 	return all
 }
 
@@ -165,6 +166,40 @@ func peopleFixtures() map[string]fixture {
 		"removeAgent":      {token: "owner", prepare: (*matrix).newAgent, status: 204},
 		"createAgentToken": {token: "owner", prepare: (*matrix).newAgent, status: 201, body: `{"name":"n"}`, other: `{"name":"m"}`},
 		"revokeToken":      {token: "owner", prepare: (*matrix).token, status: 204, lacking: "404 not_found"},
+	}
+}
+
+// savedSearch is one of the auditor's.
+func (m *matrix) savedSearch() map[string]string {
+	made := m.must(201, "POST", "/v1/workspaces/acme/searches", m.auditor, `{"name":"`+m.unique("s")+`","q":"outcome:denied"}`)
+	return map[string]string{"id": made.text("id")}
+}
+
+func searchFixtures() map[string]fixture {
+	const question = `"q":"outcome:denied","filters":{"action":["payment.*"]},"saved":"{id}","from":"2026-01-01T00:00:00Z","to":"2999-01-01T00:00:00Z"`
+	return map[string]fixture{
+		"getMe":      {token: "agent", status: 200},
+		"listTokens": {token: "owner", status: 200},
+
+		"filterEvents": {token: "auditor", status: 200},
+		"searchEvents": {token: "auditor", prepare: (*matrix).savedSearch, status: 200, body: `{` + question + `,"order":"oldest","limit":5,"open":{"reason":"why"}}`},
+		"searchFacets": {token: "auditor", prepare: (*matrix).savedSearch, status: 200, body: `{` + question + `,"fields":["action"],"top":3}`},
+		"searchHistogram": {token: "auditor", prepare: (*matrix).savedSearch, status: 200, body: `{` + question + `,"every":86400}`,
+			without: map[string]string{"good": "a span of a day is too short for a thousand years; see TestSearch"}},
+		"exportSearch": {token: "auditor", prepare: (*matrix).savedSearch, status: 200, body: `{` + question + `,"order":"oldest","format":"csv","reason":"why"}`,
+			other: `{"q":"","format":"ndjson","reason":"because"}`},
+		"tailSearch": {token: "auditor", prepare: (*matrix).savedSearch, status: 200, body: `{"q":"outcome:denied","filters":{"action":["payment.*"]},"saved":"{id}","after":"1"}`,
+			without: map[string]string{"good": "it does not end; see TestTail"}},
+
+		"listSearches": {token: "auditor", status: 200},
+		"saveSearch":   {token: "auditor", status: 201, body: `{"name":"n","q":"outcome:denied","order":"oldest"}`, other: `{"name":"m","q":""}`},
+		"getSearch":    {token: "auditor", prepare: (*matrix).savedSearch, status: 200},
+		"deleteSearch": {token: "auditor", prepare: (*matrix).savedSearch, status: 204},
+
+		"getRetention": {token: "auditor", status: 200},
+		"putRetention": {token: "owner", status: 200, body: `{"classes":[{"class":"content","days":90}]}`, other: `{"classes":[]}`},
+		"getStatus":    {token: "agent", status: 200},
+		"rebuildIndex": {token: "operator", status: 503, without: map[string]string{"good": "this server's index is never made again; see cmd/clawledger: TestRebuildTheIndex"}},
 	}
 }
 

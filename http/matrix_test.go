@@ -198,7 +198,7 @@ func (m *matrix) good(t *testing.T, op *operation, f fixture, path, body string,
 
 // writesJournal names the changes whose only records stand in the journal, or
 // that find nothing to change in the fixture.
-func writesJournal(id string) bool { return id == "openEvents" || id == "resumeWorkspace" }
+func writesJournal(id string) bool { return id == "openEvents" || id == "exportSearch" || id == "resumeWorkspace" }
 
 func (o *operation) parameter(name string) bool {
 	return slices.ContainsFunc(o.params, func(p parameter) bool { return p.name == name })
@@ -249,6 +249,9 @@ func (m *matrix) wrongCallers(op *operation, f fixture, body string) []wrong {
 	elsewhere := "404 not_found"
 	if !op.workspace {
 		elsewhere = "403 permission_denied"
+	}
+	if op.rule.anyActor && !op.workspace { // about the caller itself, wherever it is
+		return append(out, wrong{name: "the operator", token: m.operator, body: body, want: elsewhere})
 	}
 	out = append(out, wrong{name: "another workspace", token: m.stranger, body: body, want: elsewhere})
 	if op.rule.operator {

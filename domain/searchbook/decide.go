@@ -58,7 +58,7 @@ func (s State) delete(c Delete) ([]Event, error) {
 
 func (s State) setRetention(c SetRetention) ([]Event, error) {
 	if c.IfVersion != nil && *c.IfVersion != s.Version {
-		return nil, domain.Refuse(domain.Stale, "version_conflict", "The retention is at version %d now. Read it again and change that.", s.Version).
+		return nil, domain.Refuse(domain.Stale, "version_mismatch", "The retention is at version %d now. Read it again and change that.", s.Version).
 			With("version", s.Version)
 	}
 	for class, days := range c.Days {
