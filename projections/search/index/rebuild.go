@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,31 +66,40 @@ func (m *Model) Rebuild(ctx context.Context, next Generation, dir string, option
 	return before, nil
 }
 
-// lookEvery is how often progress is told.
-const lookEvery = 250 * time.Millisecond
+const (
+	tellEvery = 250 * time.Millisecond // progress
+	near      = 2 * time.Second        // in which a model that keeps up gets to where the log ended
+)
 
-// catchUp waits until a model stands where the log ended a moment ago.
+// catchUp waits until a model keeps up with the log: gets to its end, as that
+// was a moment ago. The end itself moves on while others write.
 func catchUp(ctx context.Context, source Source, models *projections.Models, progress func(at, end eventlog.Position)) error {
 	for {
 		head, err := source.ReadHead(ctx)
 		if err != nil {
 			return err
 		}
-		at := models.Position(Name)
-		if progress != nil {
-			progress(min(at, head), head)
+		start := time.Now()
+		if err := arrive(ctx, models, head, progress); err != nil {
+			return err
 		}
-		health := models.Health()[0]
-		switch {
-		case health.Condition == projections.Stopped:
-			return fmt.Errorf("%w: %s", projections.ErrStopped, health.Reason)
-		case at >= head:
+		if time.Since(start) < near {
 			return nil
 		}
-		select {
-		case <-time.After(lookEvery):
-		case <-ctx.Done():
-			return ctx.Err()
+	}
+}
+
+// arrive waits until a model stands at a position, and tells how far it is.
+func arrive(ctx context.Context, models *projections.Models, head eventlog.Position, progress func(at, end eventlog.Position)) error {
+	for {
+		soon, cancel := context.WithTimeout(ctx, tellEvery)
+		err := models.WaitFor(soon, Name, head)
+		cancel()
+		if progress != nil {
+			progress(min(models.Position(Name), head), head)
+		}
+		if err == nil || ctx.Err() != nil || errors.Is(err, projections.ErrStopped) {
+			return errors.Join(err, ctx.Err())
 		}
 	}
 }
