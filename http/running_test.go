@@ -29,6 +29,12 @@ func (w *world) follow(ctx context.Context, token, query string, headers ...stri
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	return w.lines(r)
+}
+
+// lines sends a request and answers the lines of its answer as they come.
+func (w *world) lines(r *http.Request) (<-chan string, int) {
+	w.t.Helper()
 	res, err := w.client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/http/api"
+	"github.com/clawoffice/ledger/projections/directory"
 	"github.com/clawoffice/ledger/projections/search/index"
 	"github.com/clawoffice/ledger/projections/search/tags"
 )
@@ -29,6 +30,9 @@ func (h *handlers) searchOpened(ctx context.Context, a index.Ask, reason string)
 	page, err := h.find(ctx, a)
 	if err != nil || len(page.Items) == 0 {
 		return api.SearchEvents200JSONResponse(page), err
+	}
+	if err := h.reach(ctx, directory.Name, newest(page.Items)); err != nil { // it knows where events are
+		return nil, err
 	}
 	ids := make([]string, len(page.Items))
 	for i, hit := range page.Items {
@@ -55,6 +59,15 @@ func (h *handlers) searchOpened(ctx context.Context, a index.Ask, reason string)
 	}
 	page.Items, page.Unsettled = kept, false
 	return api.SearchEvents200JSONResponse(page), nil
+}
+
+// newest is the position of the last of some hits in the log.
+func newest(hits []api.SearchHit) api.Position {
+	first, last := hits[0].Position, hits[len(hits)-1].Position
+	if len(first) > len(last) || len(first) == len(last) && first > last {
+		return first
+	}
+	return last
 }
 
 // demand refuses a caller without a permission that only a part of the
