@@ -115,7 +115,8 @@ func TestCookiesBelongToOnePlace(t *testing.T) {
 }
 
 func FuzzOpenSession(f *testing.F) {
-	c, err := New(Config{API: http.NotFoundHandler(), Key: [32]byte{1}, Now: func() time.Time { return day }})
+	// A key of this process alone, so that nobody else's seeds open.
+	c, err := New(Config{API: http.NotFoundHandler(), Key: [32]byte(newSecret()), Now: func() time.Time { return day }})
 	if err != nil {
 		f.Fatal(err)
 	}
