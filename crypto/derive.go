@@ -21,6 +21,7 @@ const (
 	purposeCheck   = "key-directory"
 	purposeWebhook = "webhook"
 	purposeSearch  = "search"
+	purposeConsole = "console"
 )
 
 // CommandID is the id of a command: the same for the same actor, method, path
@@ -83,6 +84,9 @@ func (s Secret) SubjectTag(ws domain.WorkspaceID, subject string) domain.Subject
 	var text [idLength]byte
 	return domain.SubjectTag(appendID(text[:0], &sum))
 }
+
+// ConsoleKey seals the cookies of the console, the same on every replica.
+func (s Secret) ConsoleKey() [32]byte { return s.Tag(purposeConsole) }
 
 // WebhookKey is the nth key of a webhook, which signs what is sent there: 32
 // bytes, as good as random to whoever has others of them. It is shown to the

@@ -198,7 +198,9 @@ func (m *matrix) good(t *testing.T, op *operation, f fixture, path, body string,
 
 // writesJournal names the changes whose only records stand in the journal, or
 // that find nothing to change in the fixture.
-func writesJournal(id string) bool { return id == "openEvents" || id == "exportSearch" || id == "resumeWorkspace" }
+func writesJournal(id string) bool {
+	return id == "openEvents" || id == "exportSearch" || id == "resumeWorkspace"
+}
 
 func (o *operation) parameter(name string) bool {
 	return slices.ContainsFunc(o.params, func(p parameter) bool { return p.name == name })

@@ -197,9 +197,24 @@ func (s *Server) route(c wiring) error {
 	}
 	s.mountService(ops, page)
 	for prefix, h := range c.Pages {
-		s.router.PathPrefix(prefix).Handler(h)
+		s.router.PathPrefix(prefix).Handler(untimed(h))
+	}
+	if c.Pages[console] != nil {
+		s.router.Path("/").Methods(http.MethodGet).Handler(http.RedirectHandler(console, http.StatusSeeOther))
 	}
 	return nil
+}
+
+// console is the prefix of the pages that a person who comes without a path wants.
+const console = "/console/"
+
+// untimed gives pages the connection's context instead of one request's: what
+// they ask of the API has its own time, or none where it streams.
+func untimed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := callOf(r.Context())
+		next.ServeHTTP(w, r.WithContext(callContext{c.base, c}))
+	})
 }
 
 func (s *Server) mountService(ops map[string]*operation, page http.Handler) {

@@ -80,6 +80,7 @@ func (c *serveCmd) greet(p *program, n *node) {
 		p.answer("Keys were made in %s. Keep a copy of that directory in a safe place: without it the log can't be read.", n.keys.Path())
 		p.answer("Operator token, in %s and shown this once: %s", filepath.Join(n.keys.Path(), "operator.token"), token[:max(0, len(token)-1)])
 	}
+	p.answer("Console: %s/console/", n.URL())
 	p.answer("Docs: %s/docs   Health: %s/readyz   Stop: Ctrl-C", n.URL(), n.URL())
 	if n.face != nil {
 		p.answer("EventStoreDB clients read at %s", n.faceAddr())
