@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // canary is content that must be nowhere but in answers to who may read it.
@@ -24,9 +25,9 @@ func (c canary) all() []string {
 
 // sing brings the canary into everything that takes content, in good calls and
 // in bad ones, and answers the bodies of all refusals.
-func (c canary) sing(t *testing.T, op *client, ws string) (refusals [][]byte) {
+func (c canary) sing(t *testing.T, o office) (refusals [][]byte) {
 	t.Helper()
-	o := openOffice(op, ws)
+	op := o.owner
 	refuse := func(r reply) {
 		if r.status < 400 {
 			t.Errorf("a bad call was answered %s", r)
@@ -91,6 +92,37 @@ func (c canary) seekFiles(t *testing.T, root string) (files int) {
 	return files
 }
 
+// find finds every word of the canary by the blind search, and finds none from
+// another workspace. The words of refused calls were never recorded.
+func (c canary) find(t *testing.T, o, stranger office) {
+	t.Helper()
+	search := func(o office, more string) []any {
+		list, _ := o.owner.do(200, "POST", o.path("/search"), more).fields["items"].([]any)
+		return list
+	}
+	for _, word := range append(c.all(), c.prompt+" "+c.prompt) {
+		body := fmt.Sprintf(`{"q":%q}`, `"`+word+`"`)
+		eventually(t, "the search finds "+word, func() bool { return len(search(o, body)) > 0 })
+		if found := search(stranger, body); len(found) != 0 {
+			t.Errorf("another workspace finds %q: %v", word, found)
+		}
+	}
+	opened := search(o, fmt.Sprintf(`{"q":%q,"open":{"reason":"canary"}}`, c.prompt))
+	if len(opened) != 2 || !strings.Contains(fmt.Sprint(opened...), c.prompt) {
+		t.Errorf("who may read content is shown %v", opened)
+	}
+}
+
+// eventually waits for something that takes a moment.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came that %s", what)
+		}
+	}
+}
+
 func TestContentIsNowhereInClear(t *testing.T) {
 	dir, c := t.TempDir(), newCanary()
 	data, faceData, keys := filepath.Join(dir, "embedded"), filepath.Join(dir, "face"), filepath.Join(dir, "keys")
@@ -100,9 +132,12 @@ func TestContentIsNowhereInClear(t *testing.T) {
 		"a face":   {"--data", filepath.Join(dir, "replica"), "--eventlog", face.address},
 	} {
 		p, cl := serving(t, append(args, "--keys", filepath.Join(keys, name), "--log-level", "debug")...)
-		for _, body := range c.sing(t, cl.operator(filepath.Join(keys, name)), "acme") {
+		op := cl.operator(filepath.Join(keys, name))
+		o, stranger := openOffice(op, "acme"), openOffice(op, "beta")
+		for _, body := range c.sing(t, o) {
 			c.seek(t, name+": a refusal", body)
 		}
+		c.find(t, o, stranger)
 		c.seek(t, name+": /metrics", cl.as("").do(200, "GET", "/metrics", "").raw)
 		c.seek(t, name+": /readyz", cl.as("").do(200, "GET", "/readyz", "").raw)
 		c.seekFiles(t, dir) // while it runs, write-ahead logs and all
