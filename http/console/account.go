@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/clawoffice/ledger/http/api"
 )
@@ -79,13 +78,10 @@ func (v *visit) tokensOf(actor string) ([]api.Token, error) {
 // createOwnToken makes a token for the member's scripts. It is shown once.
 func createOwnToken(v *visit) error {
 	view := accountView{Name: strings.TrimSpace(v.form("name")), Days: v.form("days")}
-	in := api.TokenInput{Name: view.Name}
+	in := api.TokenInput{Name: view.Name, ExpiresAt: v.endsAfter(view.Days)}
 	if in.Name == sessionName {
 		view.Problem = refuse(http.StatusBadRequest, "name_taken", "This name is for sessions", "Choose another, so that signing out everywhere leaves the token alone.")
 		return v.account(http.StatusBadRequest, view)
-	}
-	if days, ok := map[string]int{"1": 1, "7": 7, "30": 30, "90": 90, "365": 365}[view.Days]; ok {
-		in.ExpiresAt = v.now().Add(time.Duration(days) * 24 * time.Hour).UTC()
 	}
 	made, err := send[api.TokenCreated](v.api.CreateMemberToken(v.ctx(), v.ws, v.session.Member, &api.CreateMemberTokenParams{IdempotencyKey: v.key()}, in))
 	if r := correctable(err); r != nil {

@@ -90,3 +90,6 @@ type choice struct {
 	Label, URL string
 	Current    bool
 }
+
+// Now is when the page was made.
+func (f *frame) Now() time.Time { return f.now }

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -57,10 +58,27 @@ func newRefusal(resp *http.Response, body []byte) *refusal {
 			Detail: "The ledger answered in a way that this page does not understand."}
 	}
 	r.Status = resp.StatusCode
+	r.placeAlone()
 	if r.RequestID == "" {
 		r.RequestID = resp.Header.Get("X-Request-Id")
 	}
 	return r
+}
+
+// placeAlone moves the one place that a problem may name beside its errors, with
+// the line and column inside that text, to where forms look for it.
+func (r *refusal) placeAlone() {
+	pointer, ok := r.AdditionalProperties["pointer"].(string)
+	if !ok || len(r.Errors) > 0 {
+		return
+	}
+	detail := r.Detail
+	line, hasLine := r.AdditionalProperties["line"].(float64)
+	column, hasColumn := r.AdditionalProperties["column"].(float64)
+	if hasLine && hasColumn && !strings.Contains(detail, "column") {
+		detail = fmt.Sprintf("line %.0f, column %.0f: %s", line, column, detail)
+	}
+	r.Errors = []api.FieldError{{Pointer: pointer, Detail: detail}}
 }
 
 // asRefusal is the refusal in err, nil if it is something else or nothing.

@@ -14,6 +14,14 @@ func routes() []route {
 	return slices.Concat(
 		homeRoutes(),
 		accountRoutes(),
+		peopleRoutes(),
+		memberRoutes(),
+		agentRoutes(),
+		roleRoutes(),
+		accessRoutes(),
+		policyRoutes(),
+		policyEditRoutes(),
+		healthRoutes(),
 	)
 }
 

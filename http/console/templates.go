@@ -86,11 +86,11 @@ func tone(state any) string {
 	switch fmt.Sprint(state) {
 	case "allow", "approved", "authorized", "succeeded", "completed", "active", "joined", "live", "ready", "enforce", "low":
 		return "allow"
-	case "require_approval", "awaiting_approval", "pending", "waiting", "invited", "medium", "suspended", "escalated":
+	case "require_approval", "awaiting_approval", "pending", "waiting", "not_ready", "invited", "medium", "suspended", "escalated":
 		return "wait"
 	case "deny", "denied", "failed", "revoked", "removed", "high", "critical", "fatal", "stopped", "exceeded":
 		return "deny"
-	case "started", "running", "shadow", "observe", "informational", "expired", "cancelled", "withdrawn":
+	case "started", "running", "shadow", "observe", "informational", "expired", "canceled", "withdrawn":
 		return "info"
 	}
 	return ""
