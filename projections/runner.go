@@ -125,7 +125,8 @@ func (r *runner) load(ctx context.Context) (err error) {
 // handle takes a message's records into the batch, in order. Tried again, it
 // goes on at the record that failed.
 func (r *runner) handle(m *message.Message) error {
-	run := runOf(m.Context())
+	run, begun := runOf(m.Context()), time.Now()
+	defer func() { r.rest(m.Context(), time.Since(begun)) }()
 	r.batch.Lock()
 	defer r.batch.Unlock()
 	start := time.Now()
@@ -146,6 +147,28 @@ func (r *runner) handle(m *message.Message) error {
 		start = now
 	}
 	return nil
+}
+
+// Rest of a model that lets others go first: for each moment of work it leaves
+// some to them, unless somebody waits for it or it has fallen far behind.
+const (
+	restShare = 3
+	longRest  = 250 * time.Millisecond
+	farBehind = time.Minute
+)
+
+// rest pauses a model that lets others go first after some work.
+func (r *runner) rest(ctx context.Context, worked time.Duration) {
+	r.batch.Lock()
+	live, awaited := r.live, r.seen.awaits(r.taken)
+	r.batch.Unlock()
+	if behind, ok := r.seen.freshness(); r.spec.Delay == 0 || !live || awaited || !ok || behind > farBehind {
+		return
+	}
+	select {
+	case <-time.After(min(restShare*worked, longRest)):
+	case <-ctx.Done():
+	}
 }
 
 // take takes one record into the batch.

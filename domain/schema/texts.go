@@ -6,54 +6,111 @@ import (
 	"slices"
 
 	"github.com/clawoffice/ledger/domain"
+	"github.com/clawoffice/ledger/domain/approval"
 	"github.com/clawoffice/ledger/domain/execution"
+	"github.com/clawoffice/ledger/domain/grant"
+	"github.com/clawoffice/ledger/domain/journal"
+	"github.com/clawoffice/ledger/domain/policy"
+	"github.com/clawoffice/ledger/domain/searchbook"
+	"github.com/clawoffice/ledger/domain/webhook"
 	"github.com/clawoffice/ledger/domain/workspace"
 )
 
-// Texts answers what people and models wrote in a record: in content all of it,
-// in a fact the members that hold words rather than ids, states and figures.
-// The payload is a fact's event, or content as it is stored. Of what is no JSON
-// there are none.
-func Texts(name string, payload []byte) []string {
-	var v any
-	if json.Unmarshal(payload, &v) != nil {
-		return nil
+// Texts answers what people, agents and models wrote in a fact: the members that
+// hold words rather than ids, states and figures, and the parameters that
+// somebody chose for an action. What somebody searched for is not among them, or
+// every search would find those before it; nor is what a rule says of each
+// action that it decides.
+func Texts(e domain.Event) []string {
+	switch e := e.(type) {
+	case execution.Requested:
+		return inJSON(inJSON(nil, e.Action.Params), e.Context)
+	case execution.ActionRequested:
+		return inJSON(inJSON(nil, e.Action.Params), e.Context)
+	case approval.Requested:
+		return inJSON(nil, e.Params)
+	case policy.Written:
+		return reasons(e.Policy)
+	case grant.Given:
+		return []string{e.Terms.Reason}
 	}
-	if class, _ := Kind(name); class == Content {
-		return all(nil, v)
-	}
-	return worded(nil, v)
+	return []string{text(e)}
 }
 
-// wordy are the members of facts whose texts are words: of people, of agents,
-// and of whoever chose an action's parameters. What somebody searched for is not
-// among them, or every search would find those before it. The names are durable,
-// as those of stored events are.
-func wordy(member string) bool {
-	switch member {
-	case "params", "context", "reason", "description", "name", "result":
-		return true
+// text is the one text of most facts.
+func text(e domain.Event) string {
+	switch e := e.(type) {
+	case execution.Event:
+		return ofExecution(e)
+	case approval.VoteCast:
+		return e.Reason
+	case approval.Withdrawn:
+		return e.Reason
+	case grant.Revoked:
+		return e.Reason
+	case workspace.Created:
+		return e.Name
+	case workspace.Suspended:
+		return e.Reason
+	case workspace.RoleDefined:
+		return e.Description
+	case workspace.AgentRegistered:
+		return e.Name
+	case workspace.TokenIssued:
+		return e.Name
+	case workspace.Delegated:
+		return e.Reason
+	case webhook.Registered:
+		return e.Description
+	case webhook.Changed:
+		return e.Description
+	case searchbook.Saved:
+		return e.Name
+	case journal.ContentOpened:
+		return e.Reason
+	case journal.Searched:
+		return e.Reason
+	case journal.Exported:
+		return e.Reason
 	}
-	return false
+	return ""
 }
 
-// worded looks for such members at any depth.
-func worded(texts []string, v any) []string {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, member := range slices.Sorted(maps.Keys(v)) {
-			if wordy(member) {
-				texts = all(texts, v[member])
-			} else {
-				texts = worded(texts, v[member])
-			}
-		}
-	case []any:
-		for _, item := range v {
-			texts = worded(texts, item)
-		}
+func ofExecution(e execution.Event) string {
+	switch e := e.(type) {
+	case execution.PromptFailed:
+		return e.Reason
+	case execution.Completed:
+		return e.Reason
+	case execution.Failed:
+		return e.Reason
+	case execution.Cancelled:
+		return e.Reason
+	case execution.PromptResolved:
+		return e.Reason
+	case execution.Resolved:
+		return e.Reason
+	}
+	return ""
+}
+
+func reasons(p policy.Policy) (texts []string) {
+	for _, rule := range p.Rules {
+		texts = append(texts, rule.Reason)
 	}
 	return texts
+}
+
+// ContentTexts answers what was written in content, as it is stored. Of what is
+// no JSON there is nothing.
+func ContentTexts(payload []byte) []string { return inJSON(nil, payload) }
+
+func inJSON(texts []string, data []byte) []string {
+	var v any
+	if len(data) <= len(`{}`) || json.Unmarshal(data, &v) != nil {
+		return texts
+	}
+	return all(texts, v)
 }
 
 // all takes every text below v, but for what names no word: salts, and who says

@@ -71,24 +71,24 @@ func WrittenIn(ctx context.Context, l Streams, r *Record) (texts []string, erase
 		return nil, true, nil
 	}
 	if IsContent(r.Type) {
-		return schema.Texts(r.Type, r.Payload), false, nil
+		return schema.ContentTexts(r.Payload), false, nil
 	}
 	_, payload, err := UnwrapFact(r.Payload)
 	if err != nil {
 		return nil, false, err
 	}
-	texts = schema.Texts(r.Type, payload)
 	event, err := schema.Decode(r.Type, payload)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading %s@%d: %w", r.Stream, r.Revision, err)
 	}
+	texts = schema.Texts(event)
 	for _, ref := range schema.Contents(event) {
 		content, gone, err := Content(ctx, l, r, ref)
 		if err != nil {
 			return nil, false, err
 		}
 		erased = erased || gone
-		texts = append(texts, schema.Texts("content.prompt.v1", content)...)
+		texts = append(texts, schema.ContentTexts(content)...)
 	}
 	return texts, erased, nil
 }

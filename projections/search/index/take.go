@@ -45,7 +45,7 @@ func (m *Model) take(r *ledger.Record) error {
 	if err != nil {
 		return fmt.Errorf("reading it: %w", err)
 	}
-	row.Tags, _ = m.current.maker(m.keys, r.Workspace).Of(schema.Texts(r.Type, payload)...)
+	row.Tags, _ = m.current.maker(m.keys, r.Workspace).Of(schema.Texts(event)...)
 	m.known.learn(r.Stream, event)
 	m.add(r, &row, event, schema.Contents(event))
 	return nil
@@ -74,11 +74,11 @@ func ClassOf(name string) search.Class {
 func (m *Model) content(r *ledger.Record) {
 	for i := len(m.batch.late) - 1; i >= 0; i-- {
 		waits := &m.batch.late[i]
-		if waits.record.Stream != r.Stream || waits.record.Cause != r.Cause {
+		if waits.record.Stream != r.Stream {
 			return
 		}
 		for k, ref := range waits.words {
-			if !r.Erased && (ref.Stream != "" || ledgercrypto.Digest(r.Payload) != ref.Digest) {
+			if ref.Stream != "" || !r.Erased && ledgercrypto.Digest(r.Payload) != ref.Digest || r.Erased && waits.record.Cause != r.Cause {
 				continue
 			}
 			m.words(&m.batch.rows[waits.row], r)
@@ -95,7 +95,7 @@ func (m *Model) content(r *ledger.Record) {
 // subject, so that they can be taken out when its key is destroyed.
 func (m *Model) words(row *search.Row, content *ledger.Record) {
 	if !content.Erased {
-		m.tagged(row, schema.Texts(content.Type, content.Payload))
+		m.tagged(row, schema.ContentTexts(content.Payload))
 	}
 }
 
@@ -122,12 +122,9 @@ func (m *Model) complete(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("reading the content of %s@%d: %w", l.record.Stream, l.record.Revision, err)
 			}
-			m.tagged(row, schema.Texts(contentName, text))
+			m.tagged(row, schema.ContentTexts(text))
 		}
 	}
 	m.batch.late = nil
 	return nil
 }
-
-// contentName is the name of any content: all of them are looked through alike.
-const contentName = "content.prompt.v1"
