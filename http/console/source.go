@@ -102,7 +102,7 @@ func jsonFault(text string) (line, column int, what string) {
 		if _, err = d.Token(); errors.Is(err, io.EOF) {
 			return 0, 0, ""
 		}
-		line, column = position(text, offset)
+		line, column = position(text, begin(text, offset))
 		return line, column, "there is something after the end of the JSON value"
 	}
 	var syntax *json.SyntaxError
@@ -130,16 +130,21 @@ func lineOf(text, pointer string) int {
 	if pointer != "" {
 		parts = strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	}
+	start := begin(text, 0)
 	for _, part := range parts {
 		if !descend(d, strings.NewReplacer("~1", "/", "~0", "~").Replace(part)) {
-			break // the rest is missing: the value that lacks it is shown
+			break // it is missing: what lacks it is shown
 		}
+		start = begin(text, d.InputOffset())
 	}
-	offset := d.InputOffset()
-	rest := text[min(offset, int64(len(text))):]
-	skipped := len(rest) - len(strings.TrimLeft(rest, " \t\r\n:,"))
-	line, _ := position(text, offset+int64(skipped))
+	line, _ := position(text, start)
 	return line
+}
+
+// begin is where the next value begins, from an offset on.
+func begin(text string, offset int64) int64 {
+	rest := text[min(offset, int64(len(text))):]
+	return offset + int64(len(rest)-len(strings.TrimLeft(rest, " \t\r\n:,")))
 }
 
 // descend reads up to the member or element of the next value that part names,
