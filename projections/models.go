@@ -47,13 +47,13 @@ func New(source Source, dir string, options Options, all ...Projection) (*Models
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the models: %w", err)
 	}
-	metrics := newMetrics()
+	metrics, crowd := newMetrics(), newCrowd()
 	for _, p := range all {
 		spec := p.Spec()
 		if m.byName[spec.Name] != nil {
 			return nil, fmt.Errorf("two projections are named %s", spec.Name)
 		}
-		r := &runner{projection: p, spec: spec, source: source, log: m.log, counts: metrics.of(spec.Name),
+		r := &runner{projection: p, spec: spec, source: source, log: m.log, counts: metrics.of(spec.Name), crowd: crowd,
 			file: &File{path: filepath.Join(dir, spec.Name+".db")}, condition: Starting, since: time.Now()}
 		m.runners = append(m.runners, r)
 		m.byName[spec.Name] = r

@@ -26,9 +26,9 @@ type Spec struct {
 
 	// Delay is how long a record waits for others before its rows are
 	// committed, where a commit of many costs little more than one of few; 0
-	// is soon. A model with a delay decides nothing: it also leaves most of the
-	// processors' time to others until it is a minute late. Nothing waits while
-	// somebody waits for it.
+	// is soon. A model with a delay decides nothing: while the processors are in
+	// demand it also stands aside, until it is a minute late. Nothing waits
+	// while somebody waits for it.
 	Delay time.Duration
 }
 

@@ -40,6 +40,7 @@ type runner struct {
 	file       *File
 	log        *slog.Logger
 	counts     *counters
+	crowd      *crowd
 	seen       progress // what answers stand for; freshness and WaitFor go by it
 
 	// The two guards: batch for what is between log and rows, which includes
@@ -149,25 +150,37 @@ func (r *runner) handle(m *message.Message) error {
 	return nil
 }
 
-// Rest of a model that lets others go first: for each moment of work it leaves
-// some to them, unless somebody waits for it or it has fallen far behind.
+// A model that lets others go first pauses while the processors are in demand.
+// Once it is far behind it works all the same, a part of the time.
 const (
+	aside     = 100 * time.Millisecond
+	farBehind = time.Minute
 	restShare = 3
 	longRest  = 250 * time.Millisecond
-	farBehind = time.Minute
 )
 
-// rest pauses a model that lets others go first after some work.
+// rest lets others go first after some work, unless somebody waits for this.
 func (r *runner) rest(ctx context.Context, worked time.Duration) {
-	r.batch.Lock()
-	live, awaited := r.live, r.seen.awaits(r.taken)
-	r.batch.Unlock()
-	if behind, ok := r.seen.freshness(); r.spec.Delay == 0 || !live || awaited || !ok || behind > farBehind {
-		return
-	}
-	select {
-	case <-time.After(min(restShare*worked, longRest)):
-	case <-ctx.Done():
+	for r.spec.Delay > 0 {
+		r.batch.Lock()
+		live, awaited := r.live, r.seen.awaits(r.taken)
+		r.batch.Unlock()
+		behind, ok := r.seen.freshness()
+		if !live || awaited || !ok || !r.crowd.is(time.Now()) {
+			return
+		}
+		pause := aside
+		if behind > farBehind {
+			pause = min(restShare*worked, longRest)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		if behind > farBehind {
+			return
+		}
 	}
 }
 
