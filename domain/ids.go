@@ -24,6 +24,7 @@ type (
 	PermitID      string // "pm_…", the single-use id inside a permit
 	GrantID       string // a standing grant, "gr_…"
 	DelegationID  string // one member standing in for another, "dg_…"
+	ErasureID     string // an order to erase a data subject, "er_…"
 	WebhookID     string // a receiver of notifications, "wh_…"
 	SearchID      string // a saved search, "ss_…"
 	DeliveryID    string // one notification on its way to one receiver, "dl_…"

@@ -112,12 +112,14 @@ type PromptRecorded struct {
 }
 
 // Content names content records. Stream is "" when the record stands beside
-// the fact in its own stream.
+// the fact in its own stream. Subject is under whose key they are, where the
+// fact does not say so itself.
 type Content struct {
-	Digest domain.Digest `json:"digest"` // of the whole plaintext
-	Size   int           `json:"size"`   // bytes of the whole plaintext
-	Stream string        `json:"stream,omitempty"`
-	Parts  int           `json:"parts,omitempty"`
+	Digest  domain.Digest     `json:"digest"` // of the whole plaintext
+	Size    int               `json:"size"`   // bytes of the whole plaintext
+	Stream  string            `json:"stream,omitempty"`
+	Parts   int               `json:"parts,omitempty"`
+	Subject domain.SubjectTag `json:"subject,omitempty"`
 }
 
 // CompletionRecorded closes a prompt with the model's answer.

@@ -107,4 +107,6 @@ var names = [...]Name{
 	{"search.retention_set.v1", Fact, "How long the search index keeps events of each class; the log keeps all."},
 	{"access.searched.v1", Fact, "Somebody looked for something in the audit trail: looking leaves a trace."},
 	{"access.exported.v1", Fact, "Somebody took what a search finds away, and the reason given."},
+	{"workspace.subject_erasure_ordered.v1", Fact, "Content about a person must not be readable any more; who wants that, and why."},
+	{"workspace.subject_erased.v1", Fact, "It is not: these keys are destroyed. Indexes drop the words of that content."},
 }

@@ -75,6 +75,8 @@ func TestSamplesAreFolded(t *testing.T) {
 		"member_invited", "member_joined", "agent_removed", "member_removed")
 	fold[workspace.State](t, "workspace_delegated", "created", "member_invited", "member_joined", "delegated")
 	fold[workspace.State](t, "workspace_delegation_ended", "created", "member_invited", "member_joined", "delegated", "delegation_ended")
+	fold[workspace.State](t, "workspace_erasure_ordered", "created", "member_invited", "member_joined", "subject_erasure_ordered")
+	fold[workspace.State](t, "workspace_erased", "created", "member_invited", "member_joined", "subject_erasure_ordered", "subject_erased")
 	fold[policy.State](t, "policy", "written")
 	fold[searchbook.State](t, "search", "saved", "retention_set")
 	fold[searchbook.State](t, "search_deleted", "saved", "deleted")

@@ -60,6 +60,8 @@ func text(e domain.Event) string {
 		return e.Name
 	case workspace.Delegated:
 		return e.Reason
+	case workspace.SubjectErasureOrdered:
+		return e.Reason
 	case webhook.Registered:
 		return e.Description
 	case webhook.Changed:
@@ -136,32 +138,37 @@ func all(texts []string, v any) []string {
 // Reference names content that a fact stands for. Stream is "" where its record
 // comes right after the fact's, in the same append.
 type Reference struct {
-	Digest domain.Digest // of the whole content
-	Stream string
+	Digest  domain.Digest // of the whole content
+	Stream  string
+	Subject domain.SubjectTag // under whose key it is; "" if the fact does not say
 }
 
 // Contents answers what content a fact names.
 func Contents(e domain.Event) []Reference {
 	switch e := e.(type) {
 	case workspace.MemberInvited:
-		return []Reference{{Digest: e.Profile}}
+		return []Reference{{Digest: e.Profile, Subject: e.Subject}}
 	case execution.PromptRecorded:
-		return named(&e.Content)
+		return named(&e.Content, e.Subject)
 	case execution.CompletionRecorded:
-		return named(&e.Content)
+		return named(&e.Content, e.Content.Subject)
 	case execution.Completed:
-		return named(e.Result)
+		return result(e.Result)
 	case execution.Failed:
-		return named(e.Result)
+		return result(e.Result)
 	case execution.Cancelled:
-		return named(e.Result)
+		return result(e.Result)
 	}
 	return nil
 }
 
-func named(c *execution.Content) []Reference {
+func result(c *execution.Content) []Reference {
 	if c == nil {
 		return nil
 	}
-	return []Reference{{Digest: c.Digest, Stream: c.Stream}}
+	return named(c, c.Subject)
+}
+
+func named(c *execution.Content, subject domain.SubjectTag) []Reference {
+	return []Reference{{Digest: c.Digest, Stream: c.Stream, Subject: subject}}
 }

@@ -153,6 +153,26 @@ type EndDelegation struct {
 	At         time.Time
 }
 
+// OrderErasure asks that content about a data subject be made unreadable: of
+// Subject, or of the profile of Member, whichever is given.
+type OrderErasure struct {
+	Erasure domain.ErasureID
+	Subject domain.SubjectTag
+	Member  domain.MemberID
+	Reason  string
+	By      domain.Actor
+	At      time.Time
+}
+
+// FinishErasure tells that an order was carried out, and which keys that took.
+type FinishErasure struct {
+	Erasure domain.ErasureID
+	Keys    []string
+	At      time.Time
+}
+
+func (OrderErasure) workspaceCommand()     {}
+func (FinishErasure) workspaceCommand()    {}
 func (Delegate) workspaceCommand()         {}
 func (EndDelegation) workspaceCommand()    {}
 func (Create) workspaceCommand()           {}

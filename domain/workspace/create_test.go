@@ -96,6 +96,8 @@ func commands() []struct {
 		{"revoke token", workspace.RevokeToken{Token: "tk_olga", By: olga, At: now}, true},
 		{"delegate", workspace.Delegate{Delegation: "dg_1", To: "mb_adam", Until: later, By: olga, At: now}, false},
 		{"end delegation", workspace.EndDelegation{Delegation: "dg_office", By: olga, At: now}, true},
+		{"order erasure", workspace.OrderErasure{Erasure: "er_1", Subject: "somebody", Reason: "asked", By: olga, At: now}, false},
+		{"finish erasure", workspace.FinishErasure{Erasure: "er_office", At: now}, true},
 	}
 }
 
@@ -137,6 +139,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			"revoke token":   workspace.RevokeToken{Token: "tk_olga", By: who, At: now},
 			"delegate":       workspace.Delegate{Delegation: "dg_1", To: "mb_adam", Until: later, By: who, At: now},
 			"end delegation": workspace.EndDelegation{Delegation: "dg_office", By: who, At: now},
+			"order erasure":  workspace.OrderErasure{Erasure: "er_1", Subject: "somebody", Reason: "asked", By: who, At: now},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				s.When(command).Refused(t, domain.Forbidden, "permission_denied")

@@ -54,6 +54,10 @@ func (s State) Decide(command Command) ([]Event, error) {
 		return s.delegate(c)
 	case EndDelegation:
 		return s.endDelegation(c)
+	case OrderErasure:
+		return s.orderErasure(c)
+	case FinishErasure:
+		return s.finishErasure(c)
 	}
 	return nil, domain.Refuse(domain.Invalid, "command_unknown", "a workspace does not know this command")
 }

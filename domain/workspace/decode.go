@@ -44,6 +44,10 @@ func Decode(name string, data []byte) (Event, error) {
 		return domain.DecodeEvent[Delegated](data)
 	case "workspace.delegation_ended.v1":
 		return domain.DecodeEvent[DelegationEnded](data)
+	case "workspace.subject_erasure_ordered.v1":
+		return domain.DecodeEvent[SubjectErasureOrdered](data)
+	case "workspace.subject_erased.v1":
+		return domain.DecodeEvent[SubjectErased](data)
 	}
 	return nil, fmt.Errorf("%q: %w", name, ErrUnknownEvent)
 }

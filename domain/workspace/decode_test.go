@@ -32,6 +32,8 @@ func samples() []workspace.Event {
 		workspace.TokenRevoked{Token: "tk_x", By: olga},
 		delegated(),
 		workspace.DelegationEnded{Delegation: "dg_1", By: sue, At: now},
+		workspace.SubjectErasureOrdered{Erasure: "er_1", Subject: "subject of mb_x", Member: "mb_x", Reason: "asked", By: olga, At: now},
+		workspace.SubjectErased{Erasure: "er_1", Subject: "subject of mb_x", Keys: []string{"key.1"}, At: now},
 	}
 }
 

@@ -133,35 +133,59 @@ type DelegationEnded struct {
 	At         time.Time           `json:"at"`
 }
 
-// EventType answers the stored names. They are durable.
-func (Created) EventType() string         { return "workspace.created.v1" }
-func (Suspended) EventType() string       { return "workspace.suspended.v1" }
-func (Resumed) EventType() string         { return "workspace.resumed.v1" }
-func (MemberInvited) EventType() string   { return "workspace.member_invited.v1" }
-func (MemberJoined) EventType() string    { return "workspace.member_joined.v1" }
-func (MemberRemoved) EventType() string   { return "workspace.member_removed.v1" }
-func (RolesSet) EventType() string        { return "workspace.roles_set.v1" }
-func (RoleDefined) EventType() string     { return "workspace.role_defined.v1" }
-func (RoleDeleted) EventType() string     { return "workspace.role_deleted.v1" }
-func (AgentRegistered) EventType() string { return "workspace.agent_registered.v1" }
-func (AgentRemoved) EventType() string    { return "workspace.agent_removed.v1" }
-func (TokenIssued) EventType() string     { return "workspace.token_issued.v1" }
-func (TokenRevoked) EventType() string    { return "workspace.token_revoked.v1" }
-func (Delegated) EventType() string       { return "workspace.delegated.v1" }
-func (DelegationEnded) EventType() string { return "workspace.delegation_ended.v1" }
+// SubjectErasureOrdered says that content about a data subject must not be
+// readable any more. Carrying it out follows, whatever dies in between.
+type SubjectErasureOrdered struct {
+	Erasure domain.ErasureID  `json:"erasure"`
+	Subject domain.SubjectTag `json:"subject"`
+	Member  domain.MemberID   `json:"member,omitempty"` // who was named, if it was ordered for a member's profile
+	Reason  string            `json:"reason"`
+	By      domain.Actor      `json:"by"`
+	At      time.Time         `json:"at"`
+}
 
-func (Created) workspaceEvent()         {}
-func (Suspended) workspaceEvent()       {}
-func (Resumed) workspaceEvent()         {}
-func (MemberInvited) workspaceEvent()   {}
-func (MemberJoined) workspaceEvent()    {}
-func (MemberRemoved) workspaceEvent()   {}
-func (RolesSet) workspaceEvent()        {}
-func (RoleDefined) workspaceEvent()     {}
-func (RoleDeleted) workspaceEvent()     {}
-func (AgentRegistered) workspaceEvent() {}
-func (AgentRemoved) workspaceEvent()    {}
-func (TokenIssued) workspaceEvent()     {}
-func (TokenRevoked) workspaceEvent()    {}
-func (Delegated) workspaceEvent()       {}
-func (DelegationEnded) workspaceEvent() {}
+// SubjectErased says that an order was carried out: the keys that the subject
+// had when it was given are destroyed.
+type SubjectErased struct {
+	Erasure domain.ErasureID  `json:"erasure"`
+	Subject domain.SubjectTag `json:"subject"`
+	Keys    []string          `json:"keys"` // ids of data keys; none if nothing was ever sealed for the subject
+	At      time.Time         `json:"at"`
+}
+
+// EventType answers the stored names. They are durable.
+func (Created) EventType() string               { return "workspace.created.v1" }
+func (Suspended) EventType() string             { return "workspace.suspended.v1" }
+func (Resumed) EventType() string               { return "workspace.resumed.v1" }
+func (MemberInvited) EventType() string         { return "workspace.member_invited.v1" }
+func (MemberJoined) EventType() string          { return "workspace.member_joined.v1" }
+func (MemberRemoved) EventType() string         { return "workspace.member_removed.v1" }
+func (RolesSet) EventType() string              { return "workspace.roles_set.v1" }
+func (RoleDefined) EventType() string           { return "workspace.role_defined.v1" }
+func (RoleDeleted) EventType() string           { return "workspace.role_deleted.v1" }
+func (AgentRegistered) EventType() string       { return "workspace.agent_registered.v1" }
+func (AgentRemoved) EventType() string          { return "workspace.agent_removed.v1" }
+func (TokenIssued) EventType() string           { return "workspace.token_issued.v1" }
+func (TokenRevoked) EventType() string          { return "workspace.token_revoked.v1" }
+func (Delegated) EventType() string             { return "workspace.delegated.v1" }
+func (DelegationEnded) EventType() string       { return "workspace.delegation_ended.v1" }
+func (SubjectErasureOrdered) EventType() string { return "workspace.subject_erasure_ordered.v1" }
+func (SubjectErased) EventType() string         { return "workspace.subject_erased.v1" }
+
+func (Created) workspaceEvent()               {}
+func (Suspended) workspaceEvent()             {}
+func (Resumed) workspaceEvent()               {}
+func (MemberInvited) workspaceEvent()         {}
+func (MemberJoined) workspaceEvent()          {}
+func (MemberRemoved) workspaceEvent()         {}
+func (RolesSet) workspaceEvent()              {}
+func (RoleDefined) workspaceEvent()           {}
+func (RoleDeleted) workspaceEvent()           {}
+func (AgentRegistered) workspaceEvent()       {}
+func (AgentRemoved) workspaceEvent()          {}
+func (TokenIssued) workspaceEvent()           {}
+func (TokenRevoked) workspaceEvent()          {}
+func (Delegated) workspaceEvent()             {}
+func (DelegationEnded) workspaceEvent()       {}
+func (SubjectErasureOrdered) workspaceEvent() {}
+func (SubjectErased) workspaceEvent()         {}

@@ -45,6 +45,10 @@ func (s State) Evolve(event Event) State {
 		return s.delegated(e)
 	case DelegationEnded:
 		return s.delegationEnded(e.Delegation)
+	case SubjectErasureOrdered:
+		s.Erasures = s.Erasures.Set(e.Erasure, Erasure{Subject: e.Subject})
+	case SubjectErased:
+		return s.erased(e)
 	}
 	return s
 }

@@ -30,7 +30,7 @@ func draw(t *rapid.T, n int, at time.Time) workspace.Command {
 		until = ptr(at.Add(time.Duration(minutes-5) * time.Minute))
 	}
 	fresh := token(domain.CredentialID(fmt.Sprint("tk_", n)))
-	switch rapid.IntRange(0, 14).Draw(t, "command") {
+	switch rapid.IntRange(0, 16).Draw(t, "command") {
 	case 0:
 		id := domain.MemberID(fmt.Sprint("mb_", n))
 		return workspace.InviteMember{Person: workspace.Person{Member: id, Subject: domain.SubjectTag("subject of " + who.ID)}, Roles: names,
@@ -60,6 +60,10 @@ func draw(t *rapid.T, n int, at time.Time) workspace.Command {
 		return workspace.EndDelegation{Delegation: domain.DelegationID(fmt.Sprint("dg_", rapid.IntRange(0, n).Draw(t, "delegation"))), By: by, At: at}
 	case 11:
 		return workspace.RevokeToken{Token: domain.CredentialID(fmt.Sprint("tk_", rapid.IntRange(0, n).Draw(t, "token"))), By: by, At: at}
+	case 12:
+		return workspace.OrderErasure{Erasure: domain.ErasureID(fmt.Sprint("er_", n)), Subject: domain.SubjectTag("subject of " + who.ID), Reason: "r", By: by, At: at}
+	case 13:
+		return workspace.FinishErasure{Erasure: domain.ErasureID(fmt.Sprint("er_", rapid.IntRange(0, n).Draw(t, "erasure"))), Keys: []string{"k"}, At: at}
 	}
 	return workspace.SetRoles{Actor: who, Roles: names, Until: until, By: by, At: at}
 }

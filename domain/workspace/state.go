@@ -17,8 +17,9 @@
 //
 // Limits: 10,000 members and agents together, 200 custom roles, 20 roles an
 // actor, 50 live tokens an actor, 20 delegations a member, each of which ends
-// within 90 days. The newest 100 tokens of each actor stay in
-// the state; older dead ones are forgotten here, and remain in the log.
+// within 90 days, 100 open orders to erase a data subject. The newest 100
+// tokens of each actor and the newest 500 erasures stay in the state; older
+// ones that are over are forgotten here, and remain in the log.
 package workspace
 
 import (
@@ -36,7 +37,9 @@ const (
 	MaxLiveTokens    = 50  // per actor
 	MaxWorkflows     = 100 // per agent
 	MaxDelegations   = 20  // live, of one absent member
+	MaxErasures      = 100 // ordered and not carried out
 	maxKnownTokens   = 100 // per actor, live and dead
+	maxKnownErasures = 500 // that are done
 	maxName          = 200 // bytes
 	maxText          = 500 // bytes of a description or a reason
 )
@@ -79,8 +82,9 @@ type Member struct {
 	By             domain.Actor      `json:"by"` // who invited
 	At             time.Time         `json:"at"` // when invited
 	JoinedAt       time.Time         `json:"joined_at,omitzero"`
-	RolesBy        domain.Actor      `json:"roles_by"`      // who gave the present roles
-	RolesVersion   int               `json:"roles_version"` // 1 as invited, and one more with each RolesSet
+	RolesBy        domain.Actor      `json:"roles_by"`         // who gave the present roles
+	RolesVersion   int               `json:"roles_version"`    // 1 as invited, and one more with each RolesSet
+	Erased         bool              `json:"erased,omitempty"` // the key of the profile was destroyed
 }
 
 // Agent is a machine identity in the workspace, or one that was.
@@ -138,6 +142,8 @@ type State struct {
 
 	Delegations domain.Map[domain.DelegationID, Delegation] `json:"delegations"`
 
+	Erasures domain.Map[domain.ErasureID, Erasure] `json:"erasures"` // open, and the newest that are done
+
 	// Actors counts members and agents that were not removed. The rest are
 	// indexes: who stands for a subject, which invitation is whose, which
 	// tokens an actor has (by its stored form, oldest first), which token has
@@ -151,6 +157,8 @@ type State struct {
 	Retired     domain.Map[domain.RoleName, int]               `json:"retired"`
 
 	DelegationsOf domain.Map[domain.MemberID, []domain.DelegationID] `json:"delegations_of"`
+
+	Finished []domain.ErasureID `json:"finished,omitempty"` // erasures that are done, oldest first
 }
 
 // keyOf is the stored form of an actor, the key of TokensOf.

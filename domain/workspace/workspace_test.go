@@ -66,6 +66,7 @@ func office(more ...workspace.Event) story {
 			Workflows: []domain.Workflow{"invoices"}, By: olga, At: earlier},
 		workspace.RoleDefined{Role: "clerk", Permissions: []domain.Permission{domain.BudgetRead}, Version: 1, By: olga},
 		workspace.Delegated{Delegation: "dg_office", From: "mb_olga", To: "mb_mia", Roles: roles(domain.RoleOwner), Start: now, Until: later, At: earlier},
+		workspace.SubjectErasureOrdered{Erasure: "er_office", Subject: "a customer", Reason: "asked", By: olga, At: earlier},
 	).And(more...)
 }
 
