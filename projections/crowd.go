@@ -1,7 +1,7 @@
 package projections
 
 import (
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"time"
 )
@@ -11,7 +11,7 @@ import (
 type crowd struct {
 	mu     sync.Mutex
 	at     time.Time
-	sample []metrics.Sample
+	sample []runtimemetrics.Sample
 	before []uint64
 	dense  bool
 }
@@ -23,7 +23,7 @@ const (
 )
 
 func newCrowd() *crowd {
-	return &crowd{sample: []metrics.Sample{{Name: "/sched/latencies:seconds"}}}
+	return &crowd{sample: []runtimemetrics.Sample{{Name: "/sched/latencies:seconds"}}}
 }
 
 // is reports whether there was a crowd in the last moments.
@@ -34,8 +34,8 @@ func (c *crowd) is(now time.Time) bool {
 		return c.dense
 	}
 	c.at = now
-	metrics.Read(c.sample)
-	if c.sample[0].Value.Kind() != metrics.KindFloat64Histogram {
+	runtimemetrics.Read(c.sample)
+	if c.sample[0].Value.Kind() != runtimemetrics.KindFloat64Histogram {
 		return false // a runtime that does not tell
 	}
 	h := c.sample[0].Value.Float64Histogram()

@@ -72,8 +72,8 @@ func New() *Model {
 
 // Spec says what the projection is.
 func (*Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: 1, Memory: true, Schema: rows, Types: []string{
-		"execution.", "approval.", "budget.", "grant.", "webhook."}} // all of each, or every gap in a chain would cost a read
+	return projections.Spec{Name: Name, Version: 2, Memory: true, Schema: rows, Types: []string{
+		"execution.", "approval.", "budget.", "grant.", "webhook.", "workspace."}} // all of each, or every gap in a chain would cost a read
 }
 
 // Due lists what is due at a moment, the longest due first.
@@ -144,7 +144,7 @@ func (m *Model) idle(r *ledger.Record, data []byte) bool {
 	case "execution.action_started.v1", "approval.vote_cast.v1", "budget.defined.v1":
 		return true
 	}
-	return false
+	return strings.HasPrefix(r.Type, "workspace.") && !strings.HasPrefix(r.Type, "workspace.subject_")
 }
 
 // decode reads an event. Of the most frequent ones it reads only what is folded.
