@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -311,6 +312,13 @@ func (r *KeyRing) Rotate(ctx context.Context, ws domain.WorkspaceID, subject dom
 // an error some may be left: erase again. Sealing for the subject afterwards
 // makes a new generation. A workspace's own key is [ErrOwnKey].
 func (r *KeyRing) Erase(ctx context.Context, ws domain.WorkspaceID, subject domain.SubjectTag) ([]KeyID, error) {
+	return r.EraseUntil(ctx, ws, subject, math.MaxUint64)
+}
+
+// EraseUntil is [KeyRing.Erase] for the generations that were stored up to a
+// position of the log. Whoever does again what was done before, not knowing
+// that it was, destroys nothing that was made since.
+func (r *KeyRing) EraseUntil(ctx context.Context, ws domain.WorkspaceID, subject domain.SubjectTag, position uint64) ([]KeyID, error) {
 	if subject == "" {
 		return nil, ErrOwnKey
 	}
@@ -333,6 +341,13 @@ func (r *KeyRing) Erase(ctx context.Context, ws domain.WorkspaceID, subject doma
 		}
 		for number := len(ids) + 1; number <= newest; number++ {
 			id := keyID(tag, number)
+			found, err := r.get(ctx, ws, id)
+			if err != nil {
+				return ids, err
+			}
+			if !found.erased && found.position > position {
+				return ids, nil // and so is every one after it
+			}
 			if err := r.store.Destroy(ctx, ws, id); err != nil {
 				return ids, fmt.Errorf("destroying data key %s: %w", id, err)
 			}

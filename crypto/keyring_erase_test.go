@@ -53,6 +53,30 @@ func TestErase(t *testing.T) {
 	}
 }
 
+// An erasure that is made again by somebody who does not know that it was made
+// leaves the keys that came after it.
+func TestErasingAgainSparesWhatCameAfter(t *testing.T) {
+	in := newInstall(t)
+	r := in.ring(RingOptions{})
+	first := current(t, r, "acme", "s1").ID()
+	ordered := in.store.head
+	for range 2 {
+		ids, err := r.EraseUntil(t.Context(), "acme", "s1", ordered)
+		if diff := cmp.Diff([]KeyID{first}, ids); err != nil || diff != "" {
+			t.Fatalf("erased %v, error %v", ids, err)
+		}
+		if k := current(t, r, "acme", "s1"); generationOf(t, k.ID()) != 2 {
+			t.Errorf("the current key is %s", k.ID())
+		}
+		if _, err := r.ByID(t.Context(), "acme", first); !errors.Is(err, ErrKeyErased) {
+			t.Errorf("the first key: %v", err)
+		}
+	}
+	if ids, err := r.EraseUntil(t.Context(), "acme", "s1", in.store.head); err != nil || len(ids) != 2 {
+		t.Errorf("a later erasure: %v, %v", ids, err)
+	}
+}
+
 func TestErasureReachesOtherReplicasInTime(t *testing.T) {
 	in := newInstall(t)
 	a, b := in.ring(RingOptions{}), in.ring(RingOptions{})

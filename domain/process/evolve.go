@@ -9,6 +9,7 @@ import (
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/webhook"
+	"github.com/clawoffice/ledger/domain/workspace"
 )
 
 // Evolve folds an event: what it calls for is owed from here on, and what it
@@ -97,6 +98,8 @@ func (c *change) foldOthers(h Happened) {
 		c.drop(owedKey(Notify, string(e.Notice.Delivery)))
 	case webhook.Abandoned:
 		c.drop(owedKey(Notify, string(e.Notice.Delivery)))
+	case workspace.SubjectErased:
+		c.drop(owedKey(Erase, string(e.Erasure)))
 	}
 }
 

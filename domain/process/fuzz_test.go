@@ -14,6 +14,7 @@ func FuzzEvolve(f *testing.F) {
 	f.Add("approval.requested.v1", []byte(`{"approval":"ap_1","requirement":{"escalate":{"after":"1h"}}}`), "approval.approved.v1", []byte(`{}`), "ap_1")
 	f.Add("webhook.registered.v1", []byte(`{"types":["approval.requested"]}`), "webhook.attempt_failed.v1", []byte(`{"notice":{}}`), "wh_1")
 	f.Add("execution.requested.v1", []byte(`{"execution":"ex_1","approval":"ap_1"}`), "execution.cancelled.v1", []byte(`{}`), "ex_1")
+	f.Add("workspace.subject_erasure_ordered.v1", []byte(`{"erasure":"er_1","subject":"s"}`), "workspace.subject_erased.v1", []byte(`{"erasure":"er_1"}`), "acme")
 	f.Fuzz(func(t *testing.T, first string, one []byte, second string, two []byte, stream string) {
 		var s process.State
 		for _, e := range []struct {

@@ -13,6 +13,7 @@
 //	failure of a prompt  ▸ release        ▸ budget.released
 //	budget.reserved      ▸ expire, when it is time
 //	approval.*, alerts   ▸ notify         ▸ webhook.delivered, or …abandoned
+//	erasure ordered      ▸ erase          ▸ workspace.subject_erased
 //
 // A step names ids only. Whoever takes it reads what it rests on from the
 // streams, which decide whether it happens; taking it twice does no harm.
@@ -41,6 +42,7 @@ const (
 	Release           Step = "release"
 	ExpireReservation Step = "expire-reservation"
 	Notify            Step = "notify"
+	Erase             Step = "erase"
 )
 
 // Command is a step to be taken. Which ids are set follows from the step.
@@ -53,6 +55,7 @@ type Command struct {
 	Reservation domain.ReservationID `json:"reservation,omitempty"`
 	Webhook     domain.WebhookID     `json:"webhook,omitempty"`
 	Notice      *webhook.Notice      `json:"notice,omitempty"`
+	Erasure     domain.ErasureID     `json:"erasure,omitempty"`
 }
 
 // Owed is a command and when it is due.
@@ -74,6 +77,8 @@ func (c Command) Key() Key {
 		id = string(c.Reservation)
 	case Notify:
 		id = string(c.Notice.Delivery)
+	case Erase:
+		id = string(c.Erasure)
 	}
 	return owedKey(c.Step, id)
 }

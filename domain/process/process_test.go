@@ -16,6 +16,7 @@ import (
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/process"
 	"github.com/clawoffice/ledger/domain/webhook"
+	"github.com/clawoffice/ledger/domain/workspace"
 )
 
 // at is when the nth event of a story happened.
@@ -65,6 +66,7 @@ var (
 	answer   = in{"ex_1", execution.CompletionRecorded{Prompt: "pr_1"}}
 	failed   = in{"ex_1", execution.PromptFailed{Prompt: "pr_1"}}
 	lapsed   = in{"book", budget.Expired{Reservation: "rs_1"}}
+	erase    = in{"acme", workspace.SubjectErasureOrdered{Erasure: "er_1", Subject: "ada"}}
 	hook     = in{"wh_1", webhook.Registered{Webhook: "wh_1", Types: []webhook.Type{webhook.ApprovalRequested}}}
 )
 
@@ -105,6 +107,10 @@ func TestWhatIsOwed(t *testing.T) {
 			due{"expire-reservation/rs_1": at(600), "settle/rs_1": soon(2)}},
 		{"resolved without, it is given back", []in{reserved, prompt, {"ex_1", execution.PromptResolved{Prompt: "pr_1"}}},
 			due{"expire-reservation/rs_1": at(600), "release/rs_1": soon(2)}},
+		{"an erasure that was ordered is carried out", []in{erase}, due{"erase/er_1": soon(0)}},
+		{"carried out, all is done", []in{erase, {"acme", workspace.SubjectErased{Erasure: "er_1"}}}, due{}},
+		{"each order by itself", []in{erase, {"acme", workspace.SubjectErasureOrdered{Erasure: "er_2"}}, {"acme", workspace.SubjectErased{Erasure: "er_2"}}},
+			due{"erase/er_1": soon(0)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,7 +178,7 @@ func TestNotifications(t *testing.T) {
 // What Evolve reports as changed is enough to make the State again, and a
 // State survives JSON.
 func TestRestore(t *testing.T) {
-	events := []in{hook, asked, open, yes, allowed, reserved, prompt, answer, lapsed, {"ex_2", execution.Requested{Execution: "ex_2", Action: execution.Action{ID: "ac_2"}, Approval: "ap_2"}}}
+	events := []in{hook, erase, asked, open, yes, allowed, reserved, prompt, answer, lapsed, {"ex_2", execution.Requested{Execution: "ex_2", Action: execution.Action{ID: "ac_2"}, Approval: "ap_2"}}}
 	var s process.State
 	kept := map[process.Key]string{}
 	for i, e := range events {

@@ -13,6 +13,7 @@ import (
 	"github.com/clawoffice/ledger/domain/execution"
 	"github.com/clawoffice/ledger/domain/grant"
 	"github.com/clawoffice/ledger/domain/webhook"
+	"github.com/clawoffice/ledger/domain/workspace"
 )
 
 // Grace is how long a step is left to the call whose event asks for it. Only a
@@ -56,6 +57,8 @@ func React(s State, h Happened) []Owed {
 		return append(s.outcome(domain.ApprovalID(h.Stream), soon), s.tell(h, webhook.ApprovalExpired, h.Stream)...)
 	case approval.Withdrawn:
 		return append(s.outcome(domain.ApprovalID(h.Stream), soon), s.tell(h, webhook.ApprovalWithdrawn, h.Stream)...)
+	case workspace.SubjectErasureOrdered:
+		return []Owed{{Command{Step: Erase, Erasure: e.Erasure}, soon}}
 	case budget.Reserved:
 		return []Owed{{Command{Step: ExpireReservation, Reservation: e.Reservation}, e.ExpiresAt}}
 	case budget.Alerted:
