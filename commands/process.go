@@ -54,6 +54,8 @@ func (s *Service) Perform(ctx context.Context, ws domain.WorkspaceID, o process.
 			break
 		}
 		return s.Deliver(ctx, ws, o.Webhook, *o.Notice)
+	case process.Erase:
+		return s.eraseAgain(ctx, c, o.Erasure)
 	}
 	return fmt.Errorf("taking a step: there is no step %q", o.Step)
 }

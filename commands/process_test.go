@@ -129,7 +129,8 @@ func TestProcessSurvivesACrashAtEachAppend(t *testing.T) {
 }
 
 // crashing is a log that is gone from one append on, as for a process that
-// died. That append is kept or not. Key streams don't count.
+// died, or from one deletion on. That one is kept or not. Making keys does not
+// count.
 type crashing struct {
 	eventlog.Log
 	armed, dead bool
@@ -138,21 +139,41 @@ type crashing struct {
 }
 
 func (c *crashing) Append(ctx context.Context, stream string, expected int64, events []eventlog.Event) (eventlog.Appended, error) {
-	if !c.armed || ledger.IsKeyStream(stream) {
-		return c.Log.Append(ctx, stream, expected, events)
+	var done eventlog.Appended
+	act := func() (err error) {
+		done, err = c.Log.Append(ctx, stream, expected, events)
+		return err
+	}
+	if ledger.IsKeyStream(stream) {
+		return done, act()
+	}
+	if err := c.do(act); err != nil {
+		return eventlog.Appended{}, err
+	}
+	return done, nil
+}
+
+// Delete destroys a key, which is a write like any other.
+func (c *crashing) Delete(ctx context.Context, stream string) error {
+	return c.do(func() error { return c.Log.Delete(ctx, stream) })
+}
+
+func (c *crashing) do(act func() error) error {
+	if !c.armed {
+		return act()
 	}
 	if c.at--; c.at == -1 {
 		c.dead = true
 		if c.kept {
-			if _, err := c.Log.Append(ctx, stream, expected, events); err != nil {
-				return eventlog.Appended{}, err
+			if err := act(); err != nil {
+				return err
 			}
 		}
 	}
 	if c.dead {
-		return eventlog.Appended{}, eventlog.ErrClosed
+		return eventlog.ErrClosed
 	}
-	return c.Log.Append(ctx, stream, expected, events)
+	return act()
 }
 
 // crashAt reports whether the flow ended before the append came.

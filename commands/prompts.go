@@ -49,7 +49,7 @@ func (s *Service) content(ctx context.Context, c Call, name string, subject doma
 	if err != nil {
 		return execution.Content{}, nil, fmt.Errorf("writing content: %w", err)
 	}
-	named := execution.Content{Digest: ledgercrypto.Digest(payload), Size: len(payload)}
+	named := execution.Content{Digest: ledgercrypto.Digest(payload), Size: len(payload), Subject: subject}
 	if len(payload) <= ridesWith {
 		return named, []Content{{Type: name, Subject: subject, Payload: payload}}, nil
 	}
@@ -141,7 +141,7 @@ func (s *Service) RecordPrompt(ctx context.Context, c Call, ex domain.ExecutionI
 	if err != nil {
 		return PromptRecorded{}, err
 	}
-	p.Content = named
+	p.Content, p.Content.Subject = named, "" // the fact says it
 	r, err := s.onExecution(ctx, c, ex, func(at time.Time) execution.Command {
 		return execution.RecordPrompt{Prompt: p, By: c.Actor, At: at}
 	}, rides...)

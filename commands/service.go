@@ -37,15 +37,24 @@ type Permits interface {
 	VerifyPermit(token []byte) (payload []byte, err error)
 }
 
+// DataKeys destroys the keys of data subjects.
+type DataKeys interface {
+	// EraseUntil destroys the keys that were stored for a subject up to a
+	// position of the log, and answers their ids, also those destroyed before.
+	// After an error some may be left, and the call is repeated.
+	EraseUntil(ctx context.Context, ws domain.WorkspaceID, subject domain.SubjectTag, position uint64) ([]ledgercrypto.KeyID, error)
+}
+
 // Config is what a [Service] is made of.
 type Config struct {
 	Log     Log
 	Secret  ledgercrypto.Secret
 	Permits Permits
 	Access  Access
-	Places  Places // where a workspace's events are; may be nil if events are never opened
-	Cache   Cache  // nil for none
-	Shared  bool   // other processes write to the log
+	Keys    DataKeys // nil: nobody can be erased here
+	Places  Places   // where a workspace's events are; may be nil if events are never opened
+	Cache   Cache    // nil for none
+	Shared  bool     // other processes write to the log
 	Now     func() time.Time
 	Logger  *slog.Logger
 
@@ -61,6 +70,7 @@ type Service struct {
 	secret  ledgercrypto.Secret
 	permits Permits
 	access  Access
+	keys    DataKeys
 	places  Places
 	now     func() time.Time
 	logger  *slog.Logger
@@ -102,7 +112,7 @@ func New(c Config) *Service {
 		o.Cache = nil // quick to fold
 		return o
 	}
-	s := &Service{log: c.Log, secret: c.Secret, permits: c.Permits, access: c.Access, places: c.Places, now: c.Now, logger: c.Logger,
+	s := &Service{log: c.Log, secret: c.Secret, permits: c.Permits, access: c.Access, keys: c.Keys, places: c.Places, now: c.Now, logger: c.Logger,
 		workspaces: NewHandler[workspace.State, workspace.Command](c.Log, c.Secret, workspace.Decode, options("workspace", false, heldOthers)),
 		policies:   NewHandler[policy.State, policy.Command](c.Log, c.Secret, policy.Decode, options("policy", false, heldOthers)),
 		budgets:    NewHandler[budget.State, budget.Command](c.Log, c.Secret, budget.Decode, options("budget", false, heldOthers)),

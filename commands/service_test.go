@@ -91,7 +91,8 @@ func newWorld(t *testing.T, log eventlog.Log) *world {
 
 // restart makes a new Service over the same log, as a new process would.
 func (w *world) restart() {
-	w.s = New(Config{Log: ledgertest.On(w.t, w.f.Log, w.f.Keys).Ledger, Secret: w.f.Keys.Secret(), Permits: signing{w.f.Keys},
+	again := ledgertest.On(w.t, w.f.Log, w.f.Keys)
+	w.s = New(Config{Log: again.Ledger, Keys: again.Ring, Secret: w.f.Keys.Secret(), Permits: signing{w.f.Keys},
 		Access: direct{&w.s}, Now: func() time.Time { return time.Now().Add(w.clock.Sub(time.Time{})) }, Logger: slog.New(slog.DiscardHandler)})
 	s := w.s
 	w.t.Cleanup(func() { _ = s.Close(context.Background()) })

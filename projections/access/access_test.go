@@ -348,6 +348,31 @@ func TestUnknownEventStops(t *testing.T) {
 	}
 }
 
+// A key that another replica destroyed is used no more once the model has seen
+// that it was.
+func TestDestroyedKeysAreLetGoOf(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	w.acme()
+	key, err := w.f.Ring.Current(ctx, "acme", "s2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := ledgertest.On(t, w.f.Log, w.f.Keys)
+	ids, err := other.Ring.Erase(ctx, "acme", "s2")
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("erased %v, %v", ids, err)
+	}
+	w.put("acme/workspace-acme",
+		workspace.SubjectErasureOrdered{Erasure: "er_1", Subject: "s2", Reason: "asked", By: ann, At: now},
+		workspace.SubjectErased{Erasure: "er_1", Subject: "s2", Keys: []string{string(ids[0])}, At: now})
+	if _, err := w.f.Ring.ByID(ctx, "acme", key.ID()); !errors.Is(err, ledgercrypto.ErrKeyErased) {
+		t.Errorf("the destroyed key is still known: %v", err)
+	}
+	if again, err := w.f.Ring.Current(ctx, "acme", "s2"); err != nil || again.ID() == key.ID() {
+		t.Errorf("seals with the destroyed key, %v", err)
+	}
+}
+
 func BenchmarkAuthenticate(b *testing.B) {
 	f := ledgertest.New(b)
 	m := access.New(f.Ring)

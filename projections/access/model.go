@@ -27,10 +27,12 @@ import (
 // Name is the projection's name.
 const Name = "access"
 
-// Keys answers data keys; the rows are sealed under those of workspaces.
+// Keys answers data keys; the rows are sealed under those of workspaces. Forget
+// makes it ask the store again for a key and the others of the same owner.
 type Keys interface {
 	Current(ctx context.Context, ws domain.WorkspaceID, subject domain.SubjectTag) (*ledgercrypto.DataKey, error)
 	ByID(ctx context.Context, ws domain.WorkspaceID, id ledgercrypto.KeyID) (*ledgercrypto.DataKey, error)
+	Forget(ws domain.WorkspaceID, id ledgercrypto.KeyID)
 }
 
 // Model is all workspaces. Questions may be asked from anywhere at any time;
@@ -131,13 +133,19 @@ func (m *Model) slot(id domain.WorkspaceID) *slot {
 	return s
 }
 
-// index enters what can be looked up without naming a workspace.
+// index enters what can be looked up without naming a workspace. Keys that were
+// destroyed, perhaps through another replica, are let go of here because every
+// replica keeps this model fresh, or answers no calls.
 func (m *Model) index(s *slot, event domain.Event) {
 	switch e := event.(type) {
 	case workspace.TokenIssued:
 		m.tokens.Store(e.Hash, &token{slot: s})
 	case workspace.MemberInvited:
 		m.invitations.Store(e.InvitationHash, s)
+	case workspace.SubjectErased:
+		for _, id := range e.Keys {
+			m.keys.Forget(s.now.Load().id, ledgercrypto.KeyID(id))
+		}
 	}
 }
 
