@@ -37,7 +37,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, c *call) error {
 	if err := c.checkParameters(r); err != nil {
 		return err
 	}
-	if err := s.readBody(w, r, c); err != nil || c.op.streams {
+	if err := s.readBody(w, r, c); err != nil {
 		return err
 	}
 	// Last, so that nobody holds a place while sending a slow body.
@@ -77,9 +77,10 @@ func (s *Server) stillAllowed(ctx context.Context, c *call) error {
 }
 
 // takeTurn waits for a place among the requests that are worked on. Calls
-// outside any workspace are few and need none.
+// outside any workspace are few and need none; answers that go on for long would
+// keep theirs, and have a limit of their own.
 func (s *Server) takeTurn(ctx context.Context, c *call, now time.Time) (err error) {
-	if c.caller.Workspace == "" {
+	if c.caller.Workspace == "" || c.op != nil && c.op.streams {
 		return nil
 	}
 	c.turn, err = s.limits.turns.enter(ctx, c.caller.Workspace, now)

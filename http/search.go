@@ -137,12 +137,38 @@ func (h *handlers) asked(ctx context.Context, t terms, min api.Position, order a
 	if err := h.reach(ctx, index.Name, min); err != nil {
 		return index.Ask{}, err
 	}
+	if err := h.hurry(ctx); err != nil {
+		return index.Ask{}, err
+	}
 	a, err := h.ask(ctx, t)
 	a.Cursor, a.Limit = search.Cursor(cursor), or(limit, 100)
 	if order == api.SearchOrderOldest {
 		a.Order = search.OldestFirst
 	}
 	return a, err
+}
+
+// An index that is lateIndex behind stood aside for others; it is given
+// hurryTime to catch up, since somebody is looking now.
+const (
+	lateIndex = time.Second
+	hurryTime = 250 * time.Millisecond
+)
+
+func (h *handlers) hurry(ctx context.Context) error {
+	if behind, ok := h.models.Fresh(index.Name); ok && behind < lateIndex {
+		return nil
+	}
+	err := h.server.aside(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, hurryTime)
+		defer cancel()
+		_ = h.models.CatchUp(ctx, index.Name) // how late it is stands in the answer
+		return nil
+	})
+	if errors.Is(err, errRateLimited) { // many wait already
+		return nil
+	}
+	return err
 }
 
 func (h *handlers) find(ctx context.Context, a index.Ask) (api.SearchResult, error) {

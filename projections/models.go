@@ -141,6 +141,16 @@ func (m *Models) Position(name string) eventlog.Position {
 	return 0
 }
 
+// CatchUp waits until a projection's answers stand for everything that the log
+// holds now. Errors are those of [Models.WaitFor], and the log's.
+func (m *Models) CatchUp(ctx context.Context, name string) error {
+	head, err := m.readHead(ctx)
+	if err != nil {
+		return err
+	}
+	return m.WaitFor(ctx, name, head)
+}
+
 // helpAfter is how long somebody waits for a position before the log is asked
 // whether there is anything to wait for.
 const helpAfter = 10 * time.Millisecond

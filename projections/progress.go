@@ -142,6 +142,13 @@ func (p *progress) wait(ctx context.Context, position eventlog.Position) error {
 	return context.Cause(ctx)
 }
 
+// awaited reports whether anybody waits for anything.
+func (p *progress) awaited() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiters) > 0
+}
+
 // awaits reports whether somebody waits for a position up to at.
 func (p *progress) awaits(at eventlog.Position) bool {
 	if due := p.due.Load(); due == 0 || due > uint64(at) {

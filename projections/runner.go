@@ -163,10 +163,10 @@ const (
 func (r *runner) rest(ctx context.Context, worked time.Duration) {
 	for r.spec.Delay > 0 {
 		r.batch.Lock()
-		live, awaited := r.live, r.seen.awaits(r.taken)
+		live := r.live
 		r.batch.Unlock()
 		behind, ok := r.seen.freshness()
-		if !live || awaited || !ok || !r.crowd.is(time.Now()) {
+		if !live || !ok || r.seen.awaited() || !r.crowd.is(time.Now()) {
 			return
 		}
 		pause := aside

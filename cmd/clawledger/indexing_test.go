@@ -33,8 +33,9 @@ func (o office) indexed(t *testing.T) {
 	eventually(t, "the index holds what the log does", func() bool {
 		ids := map[any]bool{}
 		have, want = 0, 0
-		count("/events?", func(map[string]any) { want++ })
-		count("/search?", func(hit map[string]any) {
+		last := "0"
+		count("/events?", func(event map[string]any) { want, last = want+1, event["position"].(string) })
+		count("/search?min_position="+last+"&", func(hit map[string]any) {
 			if have++; ids[hit["id"]] {
 				t.Errorf("the index holds %v twice", hit["id"])
 			}
