@@ -42,7 +42,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("a pasted request was asked as\n%s, want\n%s", got, want)
 	}
 	asked := w.api.count("POST /v1/workspaces/acme/policies:evaluate")
-	w.post(at, at, url.Values{"action": {"{\n \"kind\": oops\n}"}}).has(t, "The action is no JSON", "Line 2, column 10", `<span class="line wrong"><span class="no">2</span> &#34;kind&#34;: oops`, "&#34;kind&#34;: oops\n}</textarea>")
+	w.post(at, at, url.Values{"action": {"{\n \"kind\": oops\n}"}}).has(t, "The action is no JSON", "Line 2, column 10", `<span class="line wrong"><span class="lineno">2</span> &#34;kind&#34;: oops`, "&#34;kind&#34;: oops\n}</textarea>")
 	w.post(at, at, url.Values{"action": {"{}"}, "context": {"["}}).has(t, "The context is no JSON")
 	w.post(at, at, url.Values{"action": {`["kind"]`}}).has(t, "This is no action")
 	if w.api.count("POST /v1/workspaces/acme/policies:evaluate") != asked {
@@ -84,7 +84,7 @@ func TestWhatIsWrongInAPolicyIsShownInPlace(t *testing.T) {
 	wrong.AdditionalProperties = map[string]any{"pointer": "/rules/1/when", "rule": "b", "line": 1, "column": 10}
 	w.api.on("PUT /v1/workspaces/acme/policies/invoices", 400, wrong)
 	page = w.post(at, at, url.Values{"source": {text}, "etag": {`"3"`}})
-	page.has(t, "Line 7", "<code>/rules/1/when</code>", "line 1, column 10: Syntax error", `<span class="line wrong"><span class="no">7</span>   &#34;when&#34;`, "&#34;amount &gt; &#34;", `aria-invalid="true"`, `value="&#34;3&#34;"`)
+	page.has(t, "Line 7", "<code>/rules/1/when</code>", "line 1, column 10: Syntax error", `<span class="line wrong"><span class="lineno">7</span>   &#34;when&#34;`, "&#34;amount &gt; &#34;", `aria-invalid="true"`, `value="&#34;3&#34;"`)
 	w.api.on("PUT /v1/workspaces/acme/policies/invoices", 400, problem(400, "invalid_body", "errors says where.", api.FieldError{Pointer: "/rules/0/effect", Detail: "This field is required."}, api.FieldError{Pointer: "/mode", Detail: "This field is required."}))
 	w.post(at, at, url.Values{"source": {text}}).has(t, "Line 4", "Line 1 ", "This field is required.")
 }
