@@ -153,6 +153,8 @@ func peopleFixtures() map[string]fixture {
 		"createMemberToken": {token: "super", prepare: func(m *matrix) map[string]string { return map[string]string{"id": m.superID} }, status: 201,
 			body: `{"name":"n","expires_at":"2999-01-01T00:00:00Z"}`, other: `{"name":"m"}`},
 
+		"eraseSubject": {token: "owner", prepare: (*matrix).member, status: 200, body: `{"member":"{id}","reason":"request 7"}`, other: `{"member":"{id}","reason":"request 8"}`},
+
 		"listRoles":       {token: "agent", status: 200},
 		"getRole":         {token: "agent", prepare: (*matrix).role, status: 200},
 		"putRole":         {token: "owner", prepare: (*matrix).role, status: 200, body: `{"permissions":["budget.read"],"description":"d"}`, other: `{"permissions":[]}`},

@@ -19,6 +19,7 @@ func (h *handlers) member(ctx context.Context, ws domain.WorkspaceID, id domain.
 		InvitedAt: m.At.UTC(), JoinedAt: m.JoinedAt.UTC()}
 	stream, revision, err := h.directory.Profile(ctx, ws, m.Profile)
 	if errors.Is(err, directory.ErrNotFound) { // not seen yet, or erased before the directory was made
+		out.Erased = m.Erased
 		return out, nil
 	}
 	if err != nil {

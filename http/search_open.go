@@ -46,7 +46,7 @@ func (h *handlers) searchOpened(ctx context.Context, a index.Ask, reason string)
 	kept := page.Items[:0]
 	for i, hit := range page.Items {
 		switch o := opened[i]; {
-		case holds(o.Texts, with, without):
+		case holds(o.Texts, with, without) && (len(with) > 0 || !o.Erased):
 			hit.Match = api.SearchHitMatchSettled
 			hit.Excerpt = excerpt(o.Texts, with)
 		case o.Erased:

@@ -127,6 +127,14 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 
 func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Config)) *world {
 	t.Helper()
+	w := serverOn(t, fixture, change...)
+	w.settle()
+	return w
+}
+
+// serverOn is a server with models of its own, over whatever is in a log.
+func serverOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Config)) *world {
+	t.Helper()
 	w := &world{t: t, fixture: fixture, client: &http.Client{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	rights, lists, spent := access.New(w.fixture.Ring), directory.New(), spending.New()
@@ -142,7 +150,7 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 	go func() { ran <- models.Run(ctx) }()
 	keys := w.fixture.Keys
 	service := commands.New(commands.Config{Log: w.fixture.Ledger, Secret: keys.Secret(), Permits: permitsOf{keys}, Access: rulesOf{rights},
-		Places: placesOf{lists}, Now: w.now, Logger: slog.New(slog.DiscardHandler), Receivers: hooks,
+		Keys: w.fixture.Ring, Places: placesOf{lists}, Now: w.now, Logger: slog.New(slog.DiscardHandler), Receivers: hooks,
 		Sender: webhook.New(webhook.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})})
 	config := Config{Service: service, Models: models, Access: rights, Directory: lists, Approvals: inbox, Spending: spent, Index: found, Indexing: noRebuilds{}, TokenHash: ledgercrypto.TokenHash,
 		Operator: keys.VerifyOperatorToken, Keys: keys.JWKS, Now: w.now}
@@ -173,7 +181,10 @@ func newWorldOn(t testing.TB, fixture *ledgertest.Fixture, change ...func(*Confi
 		t.Fatal(err)
 	}
 	w.operator = strings.TrimSpace(string(token))
-	w.settle()
+	deadline := time.Now().Add(30 * time.Second)
+	for w.models.Stale(context.Background(), time.Second, access.Name) != nil && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Millisecond)
+	}
 	return w
 }
 
@@ -203,10 +214,6 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Lo
 // settle makes the workspace acme with an owner, a supervisor and an agent.
 func (w *world) settle() {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for w.models.Stale(context.Background(), time.Second, access.Name) != nil && time.Now().Before(deadline) {
-		time.Sleep(5 * time.Millisecond)
-	}
 	made := w.must(201, "POST", "/v1/workspaces", w.operator,
 		`{"id":"acme","name":"Acme GmbH","currency":"EUR","owner":{"email":"olga@acme.test","name":"Olga"}}`)
 	w.owner, w.ownerID = made.text("owner", "token"), made.text("owner", "id")

@@ -176,7 +176,7 @@ func (n *node) decide(context.Context) error {
 		return err
 	}
 	n.service = commands.New(commands.Config{Log: n.sealed.ledger, Secret: n.keys.Secret(), Permits: &permits{keys: n.keys},
-		Access: rights{n.read.access}, Places: places{n.read.directory}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log,
+		Access: rights{n.read.access}, Keys: n.sealed.ring, Places: places{n.read.directory}, Cache: cache, Shared: n.shared, Now: n.program.now, Logger: n.program.log,
 		Receivers: n.read.process, Sender: webhook.New(webhook.Options{Allow: allow})})
 	n.lease = n.service.NewLease(n.shared)
 	n.indexing.retention = retentions(n.service, n.read.access)

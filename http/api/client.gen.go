@@ -993,6 +993,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/workspaces/{ws}/status (the `GetStatus` operationId).
 	GetStatus(ctx context.Context, ws WsParam, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// EraseSubjectWithBody Erase a data subject
+	//
+	// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+	// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+	// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+	EraseSubjectWithBody(ctx context.Context, ws WsParam, params *EraseSubjectParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EraseSubject Erase a data subject
+	//
+	// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+	// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+	// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+	EraseSubject(ctx context.Context, ws WsParam, params *EraseSubjectParams, body EraseSubjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTokens List tokens
 	//
 	// Without the secrets, which nobody has. To a caller without token.manage, its own only.
@@ -3182,6 +3204,48 @@ func (c *Client) GetSearch(ctx context.Context, ws WsParam, id IDParam, params *
 // Corresponds with GET /v1/workspaces/{ws}/status (the `GetStatus` operationId).
 func (c *Client) GetStatus(ctx context.Context, ws WsParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatusRequest(c.Server, ws)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseSubjectWithBody Erase a data subject
+//
+// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+func (c *Client) EraseSubjectWithBody(ctx context.Context, ws WsParam, params *EraseSubjectParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseSubjectRequestWithBody(c.Server, ws, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseSubject Erase a data subject
+//
+// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+func (c *Client) EraseSubject(ctx context.Context, ws WsParam, params *EraseSubjectParams, body EraseSubjectJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseSubjectRequest(c.Server, ws, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9198,6 +9262,68 @@ func NewGetStatusRequest(server string, ws WsParam) (*http.Request, error) {
 	return req, nil
 }
 
+// NewEraseSubjectRequest calls the generic EraseSubject builder with application/json body
+func NewEraseSubjectRequest(server string, ws WsParam, params *EraseSubjectParams, body EraseSubjectJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEraseSubjectRequestWithBody(server, ws, params, "application/json", bodyReader)
+}
+
+// NewEraseSubjectRequestWithBody constructs an http.Request for the EraseSubject method, with any body, and a specified content type
+func NewEraseSubjectRequestWithBody(server string, ws WsParam, params *EraseSubjectParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "ws", ws, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workspaces/%s/subjects:erase", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string, ws WsParam, params *ListTokensParams) (*http.Request, error) {
 	var err error
@@ -11017,6 +11143,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/workspaces/{ws}/status (the `GetStatus` operationId).
 	GetStatusWithResponse(ctx context.Context, ws WsParam, reqEditors ...RequestEditorFn) (*GetStatusResponse, error)
+
+	// EraseSubjectWithBodyWithResponse Erase a data subject
+	//
+	// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+	// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+	// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+	EraseSubjectWithBodyWithResponse(ctx context.Context, ws WsParam, params *EraseSubjectParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseSubjectResponse, error)
+
+	// EraseSubjectWithResponse Erase a data subject
+	//
+	// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+	// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+	// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+	EraseSubjectWithResponse(ctx context.Context, ws WsParam, params *EraseSubjectParams, body EraseSubjectJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseSubjectResponse, error)
 
 	// ListTokensWithResponse List tokens
 	//
@@ -15301,6 +15449,61 @@ func (r GetStatusResponse) ContentType() string {
 	return ""
 }
 
+// EraseSubjectResponse200Headers the declared response headers of an HTTP 200 response for EraseSubject
+type EraseSubjectResponse200Headers struct {
+	LedgerPosition Position
+}
+
+type EraseSubjectResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *EraseSubjectResponse200Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EraseSubjectResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EraseSubjectResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EraseSubjectResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EraseSubjectResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EraseSubjectResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EraseSubjectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type ListTokensResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -17632,6 +17835,40 @@ func (c *ClientWithResponses) GetStatusWithResponse(ctx context.Context, ws WsPa
 		return nil, err
 	}
 	return ParseGetStatusResponse(rsp)
+}
+
+// EraseSubjectWithBodyWithResponse Erase a data subject
+//
+// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+func (c *ClientWithResponses) EraseSubjectWithBodyWithResponse(ctx context.Context, ws WsParam, params *EraseSubjectParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseSubjectResponse, error) {
+	rsp, err := c.EraseSubjectWithBody(ctx, ws, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseSubjectResponse(rsp)
+}
+
+// EraseSubjectWithResponse Erase a data subject
+//
+// Destroys the keys of a data subject, so that nobody can ever read again what was recorded about it: prompts, answers and results that named it as their `subject`, and the profile of a member who has it as e-mail address. Who ordered that, and why, is recorded first. Give either `subject`, as it was named, or `member`, whose name and address are then erased; the membership and its rights stay. Content that named no subject is its author's: name `agent:<id>` or `member:<id>`.
+// Facts stay, with the parameters of actions, reasons and figures, and every record can be verified as before. Reads of the content say that it was erased. The audit search finds its words no more once it has reached `Ledger-Position`. Content recorded for the subject afterwards is under a new key and can be read. Backups made before hold the old keys until they are deleted.
+// A subject that nothing was ever recorded about is erased all the same, with no keys. If the call fails after the order was recorded, the order is carried out by itself within seconds.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/workspaces/{ws}/subjects:erase (the `EraseSubject` operationId).
+func (c *ClientWithResponses) EraseSubjectWithResponse(ctx context.Context, ws WsParam, params *EraseSubjectParams, body EraseSubjectJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseSubjectResponse, error) {
+	rsp, err := c.EraseSubject(ctx, ws, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseSubjectResponse(rsp)
 }
 
 // ListTokensWithResponse List tokens
@@ -21092,6 +21329,52 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 		}
 		response.ApplicationProblemJSONDefault = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseEraseSubjectResponse parses an HTTP response from a EraseSubjectWithResponse call
+func ParseEraseSubjectResponse(rsp *http.Response) (*EraseSubjectResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EraseSubjectResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers EraseSubjectResponse200Headers
+		if values := rsp.Header.Values("Ledger-Position"); len(values) > 0 {
+			var value Position
+			if err := runtime.BindStyledParameterWithOptions("simple", "Ledger-Position", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LedgerPosition = value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -252,6 +252,9 @@ type ServerInterface interface {
 	// GetStatus How the read models and the index are doing
 	// (GET /v1/workspaces/{ws}/status)
 	GetStatus(w http.ResponseWriter, r *http.Request, ws WsParam)
+	// EraseSubject Erase a data subject
+	// (POST /v1/workspaces/{ws}/subjects:erase)
+	EraseSubject(w http.ResponseWriter, r *http.Request, ws WsParam, params EraseSubjectParams)
 	// ListTokens List tokens
 	// (GET /v1/workspaces/{ws}/tokens)
 	ListTokens(w http.ResponseWriter, r *http.Request, ws WsParam, params ListTokensParams)
@@ -4969,6 +4972,56 @@ func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// EraseSubject operation middleware
+func (siw *ServerInterfaceWrapper) EraseSubject(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "ws" -------------
+	var ws WsParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "ws", mux.Vars(r)["ws"], &ws, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ws", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseSubjectParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EraseSubject(w, r, ws, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListTokens operation middleware
 func (siw *ServerInterfaceWrapper) ListTokens(w http.ResponseWriter, r *http.Request) {
 
@@ -5813,6 +5866,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/v1/workspaces/{ws}/delegations", wrapper.CreateDelegation).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/v1/workspaces/{ws}/delegations/{id}", wrapper.EndDelegation).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/workspaces/{ws}/subjects:erase", wrapper.EraseSubject).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/v1/workspaces/{ws}/roles", wrapper.ListRoles).Methods(http.MethodGet)
 
@@ -9573,6 +9628,55 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	return err
 }
 
+type EraseSubjectRequestObject struct {
+	Ws     WsParam `json:"ws"`
+	Params EraseSubjectParams
+	Body   *EraseSubjectJSONRequestBody
+}
+
+type EraseSubjectResponseObject interface {
+	VisitEraseSubjectResponse(w http.ResponseWriter) error
+}
+
+type EraseSubject200ResponseHeaders struct {
+	LedgerPosition Position
+}
+
+type EraseSubject200JSONResponse struct {
+	Body    Erasure
+	Headers EraseSubject200ResponseHeaders
+}
+
+func (response EraseSubject200JSONResponse) VisitEraseSubjectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Ledger-Position", fmt.Sprint(response.Headers.LedgerPosition))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseSubjectdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EraseSubjectdefaultApplicationProblemPlusJSONResponse) VisitEraseSubjectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTokensRequestObject struct {
 	Ws     WsParam `json:"ws"`
 	Params ListTokensParams
@@ -10357,6 +10461,9 @@ type StrictServerInterface interface {
 	// GetStatus How the read models and the index are doing
 	// (GET /v1/workspaces/{ws}/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// EraseSubject Erase a data subject
+	// (POST /v1/workspaces/{ws}/subjects:erase)
+	EraseSubject(ctx context.Context, request EraseSubjectRequestObject) (EraseSubjectResponseObject, error)
 	// ListTokens List tokens
 	// (GET /v1/workspaces/{ws}/tokens)
 	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
@@ -12840,6 +12947,40 @@ func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request, ws Ws
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
 		if err := validResponse.VisitGetStatusResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EraseSubject operation middleware
+func (sh *strictHandler) EraseSubject(w http.ResponseWriter, r *http.Request, ws WsParam, params EraseSubjectParams) {
+	var request EraseSubjectRequestObject
+
+	request.Ws = ws
+	request.Params = params
+
+	var body EraseSubjectJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseSubject(ctx, request.(EraseSubjectRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseSubject")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EraseSubjectResponseObject); ok {
+		if err := validResponse.VisitEraseSubjectResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -228,6 +228,21 @@ func (e Effect) Valid() bool {
 	}
 }
 
+// Defines values for ErasureStatus.
+const (
+	ErasureStatusErased ErasureStatus = "erased"
+)
+
+// Valid indicates whether the value is a known member of the ErasureStatus enum.
+func (e ErasureStatus) Valid() bool {
+	switch e {
+	case ErasureStatusErased:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventClass.
 const (
 	EventClassAccess    EventClass = "access"
@@ -1382,6 +1397,37 @@ type Effect string
 //
 // Example: ada@example.com
 type Email = string
+
+// Erasure defines model for Erasure.
+type Erasure struct {
+	// Keys How many keys the subject had; all of them are destroyed.
+	Keys   int           `json:"keys"`
+	Status ErasureStatus `json:"status"`
+
+	// SubjectTag What the ledger stores in the subject's place. It tells nothing without the service's keys.
+	//
+	// Example: k3v2cjz7sqwd4l7x
+	SubjectTag string `json:"subject_tag"`
+}
+
+// ErasureStatus defines model for Erasure.Status.
+type ErasureStatus string
+
+// ErasureInput Example: {"reason":"request 2026-17","subject":"customer-4711"}
+type ErasureInput struct {
+	// Member An id this service gave.
+	Member ID `json:"member,omitempty,omitzero"`
+
+	// Reason Why, as the trail will show it for ever; put no personal data here.
+	//
+	// Example: request 2026-17
+	Reason string `json:"reason"`
+
+	// Subject The person whom the content is about, by any stable name; only a keyed tag of it is stored.
+	//
+	// Example: customer-4711
+	Subject Subject `json:"subject,omitempty,omitzero"`
+}
 
 // Escalation defines model for Escalation.
 type Escalation struct {
@@ -3893,6 +3939,12 @@ type GetSearchParams struct {
 	MinPosition *MinPosition `form:"min_position,omitempty" json:"min_position,omitempty"`
 }
 
+// EraseSubjectParams defines parameters for EraseSubject.
+type EraseSubjectParams struct {
+	// IdempotencyKey Up to 128 printable characters; the same call with the same key is done once.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTokensParams defines parameters for ListTokens.
 type ListTokensParams struct {
 	// Limit At most so many items.
@@ -4090,6 +4142,9 @@ type TailSearchJSONRequestBody = TailInput
 
 // SaveSearchJSONRequestBody defines body for SaveSearch for application/json ContentType.
 type SaveSearchJSONRequestBody = SavedSearchInput
+
+// EraseSubjectJSONRequestBody defines body for EraseSubject for application/json ContentType.
+type EraseSubjectJSONRequestBody = ErasureInput
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookInput

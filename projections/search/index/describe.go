@@ -88,7 +88,7 @@ func ofExecution(row *search.Row, event execution.Event, a *about) {
 	case execution.ActionStarted:
 		row.Action, row.Outcome, row.Policy, row.Rule = a.kinds[e.Action], Started, e.Decision.Policy, e.Decision.Rule
 	case execution.PromptRecorded:
-		row.Action, row.Model, row.Outcome, row.Subject = "llm.call", e.Model, Started, e.Subject
+		row.Action, row.Model, row.Outcome = "llm.call", e.Model, Started
 		row.PromptTokens, row.Cost = e.PromptTokens, e.CostMicros
 	case execution.CompletionRecorded:
 		row.Action, row.Model, row.Outcome = "llm.call", a.models[e.Prompt], Completed
@@ -208,7 +208,8 @@ func ofGrant(row *search.Row, event grant.Event) {
 func ofWorkspace(row *search.Row, event workspace.Event) {
 	row.Severity = low
 	switch event.(type) {
-	case workspace.RolesSet, workspace.RoleDefined, workspace.RoleDeleted, workspace.TokenIssued, workspace.Delegated, workspace.Suspended:
+	case workspace.RolesSet, workspace.RoleDefined, workspace.RoleDeleted, workspace.TokenIssued, workspace.Delegated, workspace.Suspended,
+		workspace.SubjectErasureOrdered, workspace.SubjectErased:
 		row.Severity = medium
 	}
 }

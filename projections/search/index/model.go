@@ -53,6 +53,7 @@ type Model struct {
 	stands   eventlog.Position // where the engine stood at the last Load
 	batch    batch
 	known    *knowledge
+	gone     map[goneKey]bool
 }
 
 var _ projections.Projection = (*Model)(nil)
@@ -62,7 +63,7 @@ func New(c Config) *Model {
 	if c.Writes == nil {
 		c.Writes = func() bool { return true }
 	}
-	return &Model{source: c.Source, keys: c.Keys, writes: c.Writes, current: newGeneration(c.Generation), known: newKnowledge()}
+	return &Model{source: c.Source, keys: c.Keys, writes: c.Writes, current: newGeneration(c.Generation), known: newKnowledge(), gone: map[goneKey]bool{}}
 }
 
 // Spec says that all records matter: rows are made of events, and the position
@@ -122,9 +123,31 @@ func (m *Model) Flush(ctx context.Context, _ *sqlite.Conn) error {
 	if err := m.complete(ctx); err != nil {
 		return err
 	}
-	if err := m.current.Engine.Insert(ctx, search.Batch{From: m.from, To: m.to, Rows: m.batch.rows}); err != nil {
+	if err := m.insert(ctx); err != nil {
 		return fmt.Errorf("indexing up to %d: %w", m.to, err)
 	}
 	m.from, m.batch = m.to, batch{}
 	return nil
+}
+
+// insert brings the batch's rows into the engine, and makes its erasures between
+// them. An engine that stands at an erasure's event has made it: before that it
+// stands just in front of it. So nobody makes one again when rows that came
+// after it are there.
+func (m *Model) insert(ctx context.Context) error {
+	engine, from, done := m.current.Engine, m.from, 0
+	for _, c := range m.batch.cuts {
+		if err := engine.Insert(ctx, search.Batch{From: from, To: c.at - 1, Rows: m.batch.rows[done:c.rows]}); err != nil {
+			return err
+		}
+		from, done = c.at-1, c.rows
+		stands, err := engine.Position(ctx)
+		if err == nil && stands < c.at {
+			err = engine.Remove(ctx, c.Erasure)
+		}
+		if err != nil {
+			return fmt.Errorf("taking out the words of a subject that was erased at %d: %w", c.at, err)
+		}
+	}
+	return engine.Insert(ctx, search.Batch{From: from, To: m.to, Rows: m.batch.rows[done:]})
 }

@@ -9,6 +9,8 @@ import (
 	ledgercrypto "github.com/clawoffice/ledger/crypto"
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/schema"
+	"github.com/clawoffice/ledger/domain/workspace"
+	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/projections/search"
 )
@@ -17,6 +19,15 @@ import (
 type batch struct {
 	rows []search.Row
 	late []late // rows that something is missing from, in order
+	cuts []cut  // erasures, in order
+}
+
+// cut is an erasure: the rows before it are in the index when it is made, and
+// none of those after it.
+type cut struct {
+	rows int // how many of the batch's are before it
+	at   eventlog.Position
+	search.Erasure
 }
 
 // late is a row that has to be completed: its content has not come by, or what
@@ -33,6 +44,11 @@ func (m *Model) take(r *ledger.Record) error {
 	row := search.Row{Workspace: r.Workspace, Position: r.Position, ID: r.ID, Time: r.Time, Actor: domain.ParseActor(r.Actor), Type: r.Type,
 		Stream: r.Stream, Severity: informational, Credential: r.Credential, Correlation: r.Correlation, Class: ClassOf(r.Type)}
 	if ledger.IsContent(r.Type) {
+		if !r.Erased && m.gone[goneKey{r.Workspace, r.Key}] {
+			erased := *r
+			erased.Payload, erased.Erased = nil, true
+			r = &erased
+		}
 		m.content(r)
 		m.add(r, &row, nil, nil)
 		return nil
@@ -47,13 +63,34 @@ func (m *Model) take(r *ledger.Record) error {
 	}
 	row.Tags, _ = m.current.maker(m.keys, r.Workspace).Of(schema.Texts(event)...)
 	m.known.learn(r.Stream, event)
+	if e, ok := event.(workspace.SubjectErased); ok {
+		m.erase(r, e)
+	}
 	m.add(r, &row, event, schema.Contents(event))
 	return nil
+}
+
+// erase notes an erasure. Content that still comes under one of its keys was
+// sealed, or opened, by somebody who had not heard of it, and has no words.
+func (m *Model) erase(r *ledger.Record, e workspace.SubjectErased) {
+	m.batch.cuts = append(m.batch.cuts, cut{len(m.batch.rows), r.Position, search.Erasure{Workspace: r.Workspace, Subject: e.Subject}})
+	for _, key := range e.Keys {
+		m.gone[goneKey{r.Workspace, key}] = true
+	}
+}
+
+// goneKey is a data key that an erasure destroyed while this process ran.
+type goneKey struct {
+	ws  domain.WorkspaceID
+	key string
 }
 
 // add completes a row from what is known, or notes that it has to be later.
 func (m *Model) add(r *ledger.Record, row *search.Row, event domain.Event, words []schema.Reference) {
 	about, known := m.known.about(r.Stream)
+	for _, ref := range words {
+		row.Subject = ref.Subject
+	}
 	if known {
 		describe(row, event, about)
 	}
