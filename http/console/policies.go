@@ -62,7 +62,11 @@ func (v *visit) policies(status int, run dryRun) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		view.Workflows = append(view.Workflows, choice{name, v.PoliciesURL("mode", mode, "workflow", name), name == workflow})
+		label := name
+		if name == "*" {
+			label = "All workflows"
+		}
+		view.Workflows = append(view.Workflows, choice{label, v.PoliciesURL("mode", mode, "workflow", name), name == workflow})
 	}
 	return v.pageStatus(status, "policies.html", "policies", "Policies", view)
 }
