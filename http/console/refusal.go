@@ -41,7 +41,7 @@ func refuse(status int, code, title, detail string) *refusal {
 // The refusals of the console's own.
 var (
 	errNoPage = refuse(http.StatusNotFound, "no_such_page", "There is no such page",
-		"The address may be mistyped, or from another version. The sections on the left lead on.")
+		"The address may be mistyped, or from another version. The menu leads on.")
 	errForeignForm = refuse(http.StatusForbidden, "foreign_form", "This was not sent from here",
 		"The form is too old, or came from another site or another session. Nothing was changed. Go back, load the page again, and send it once more.")
 	errForm = refuse(http.StatusBadRequest, "form_unreadable", "The form could not be read",
