@@ -11,7 +11,6 @@ import (
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/projections"
-	"github.com/clawoffice/ledger/projections/search"
 )
 
 // Name is the projection's name.
@@ -128,26 +127,4 @@ func (m *Model) Flush(ctx context.Context, _ *sqlite.Conn) error {
 	}
 	m.from, m.batch = m.to, batch{}
 	return nil
-}
-
-// insert brings the batch's rows into the engine, and makes its erasures between
-// them. An engine that stands at an erasure's event has made it: before that it
-// stands just in front of it. So nobody makes one again when rows that came
-// after it are there.
-func (m *Model) insert(ctx context.Context) error {
-	engine, from, done := m.current.Engine, m.from, 0
-	for _, c := range m.batch.cuts {
-		if err := engine.Insert(ctx, search.Batch{From: from, To: c.at - 1, Rows: m.batch.rows[done:c.rows]}); err != nil {
-			return err
-		}
-		from, done = c.at-1, c.rows
-		stands, err := engine.Position(ctx)
-		if err == nil && stands < c.at {
-			err = engine.Remove(ctx, c.Erasure)
-		}
-		if err != nil {
-			return fmt.Errorf("taking out the words of a subject that was erased at %d: %w", c.at, err)
-		}
-	}
-	return engine.Insert(ctx, search.Batch{From: from, To: m.to, Rows: m.batch.rows[done:]})
 }

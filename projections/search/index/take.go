@@ -10,7 +10,6 @@ import (
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/schema"
 	"github.com/clawoffice/ledger/domain/workspace"
-	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/internal/ledger"
 	"github.com/clawoffice/ledger/projections/search"
 )
@@ -20,14 +19,6 @@ type batch struct {
 	rows []search.Row
 	late []late // rows that something is missing from, in order
 	cuts []cut  // erasures, in order
-}
-
-// cut is an erasure: the rows before it are in the index when it is made, and
-// none of those after it.
-type cut struct {
-	rows int // how many of the batch's are before it
-	at   eventlog.Position
-	search.Erasure
 }
 
 // late is a row that has to be completed: its content has not come by, or what
@@ -44,12 +35,8 @@ func (m *Model) take(r *ledger.Record) error {
 	row := search.Row{Workspace: r.Workspace, Position: r.Position, ID: r.ID, Time: r.Time, Actor: domain.ParseActor(r.Actor), Type: r.Type,
 		Stream: r.Stream, Severity: informational, Credential: r.Credential, Correlation: r.Correlation, Class: ClassOf(r.Type)}
 	if ledger.IsContent(r.Type) {
-		if !r.Erased && m.gone[goneKey{r.Workspace, r.Key}] {
-			erased := *r
-			erased.Payload, erased.Erased = nil, true
-			r = &erased
-		}
-		m.content(r)
+		content := m.without(*r)
+		m.content(&content)
 		m.add(r, &row, nil, nil)
 		return nil
 	}
@@ -68,21 +55,6 @@ func (m *Model) take(r *ledger.Record) error {
 	}
 	m.add(r, &row, event, schema.Contents(event))
 	return nil
-}
-
-// erase notes an erasure. Content that still comes under one of its keys was
-// sealed, or opened, by somebody who had not heard of it, and has no words.
-func (m *Model) erase(r *ledger.Record, e workspace.SubjectErased) {
-	m.batch.cuts = append(m.batch.cuts, cut{len(m.batch.rows), r.Position, search.Erasure{Workspace: r.Workspace, Subject: e.Subject}})
-	for _, key := range e.Keys {
-		m.gone[goneKey{r.Workspace, key}] = true
-	}
-}
-
-// goneKey is a data key that an erasure destroyed while this process ran.
-type goneKey struct {
-	ws  domain.WorkspaceID
-	key string
 }
 
 // add completes a row from what is known, or notes that it has to be later.
@@ -152,7 +124,7 @@ func (m *Model) complete(ctx context.Context) error {
 		}
 		describe(row, l.event, about)
 		for _, ref := range l.words {
-			text, erased, err := ledger.Content(ctx, m.source, l.record, ref)
+			text, erased, err := ledger.Content(ctx, heard{m}, l.record, ref)
 			if errors.Is(err, ledger.ErrNoContent) || erased {
 				continue // what can't be read has no words
 			}
