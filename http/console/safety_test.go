@@ -77,13 +77,14 @@ func TestATokenMayComeInAHeader(t *testing.T) {
 
 func TestChangesNeedPost(t *testing.T) {
 	w := signedIn(t)
+	asks := map[string]bool{"/v1/workspaces/acme/search": true, "/v1/workspaces/acme/search/facets": true, "/v1/workspaces/acme/search/histogram": true} // by POST, for their words
 	for _, r := range routes() {
 		if r.method != http.MethodPost {
 			continue
 		}
 		page := w.get("/console/acme" + strings.NewReplacer("{id}", "x", "{name}", "x").Replace(r.path))
 		for _, c := range w.api.calls {
-			if c.Method != http.MethodGet && c.URL.Path != "/v1/workspaces/acme/members/mb_ada/tokens" {
+			if c.Method != http.MethodGet && c.URL.Path != "/v1/workspaces/acme/members/mb_ada/tokens" && !asks[c.URL.Path] {
 				t.Errorf("GET %s made the console call %s %s (%d)", r.path, c.Method, c.URL.Path, page.StatusCode)
 			}
 		}

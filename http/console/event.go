@@ -1,0 +1,3 @@
+package console
+
+func eventRoutes() []route { return nil }
