@@ -109,6 +109,8 @@ type agentView struct {
 	Agent   api.Agent
 	Actor   string
 	Tokens  []api.Token
+	Ended   int  // tokens that are over and not listed
+	All     bool // list those too
 	Problem *refusal
 	Name    string // of the token, as typed
 	Days    string
@@ -126,7 +128,8 @@ func (v *visit) agent(status int, view agentView) error {
 		if view.Tokens, err = v.tokensOf(view.Actor); err != nil {
 			return err
 		}
-		view.Tokens = liveFirst(view.Tokens)
+		view.All = v.query("all") == "1"
+		view.Tokens, view.Ended = working(view.Tokens, view.All)
 	}
 	return v.pageStatus(status, "agent.html", "people", view.Agent.Name, view)
 }

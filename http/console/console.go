@@ -82,8 +82,16 @@ func (c *Console) newMux() *http.ServeMux {
 		mux.HandleFunc(r.method+" "+root+"{ws}"+exactly(r.path), c.inside(r.handle))
 	}
 	mux.HandleFunc(root+"{ws}/{rest...}", c.inside(func(*visit) error { return errNoPage }))
-	mux.HandleFunc(root, c.outside(func(d *door) error { return d.problem(errNoPage) }))
+	mux.HandleFunc(root, c.outside(strayed))
 	return mux
+}
+
+// strayed answers what has no page, and a workspace without its last slash.
+func strayed(d *door) error {
+	if ws := strings.TrimPrefix(d.r.URL.Path, root); workspaceID.MatchString(ws) {
+		return d.redirect(root + ws + "/")
+	}
+	return errNoPage
 }
 
 // exactly keeps a pattern that ends in a slash from meaning everything below it.

@@ -84,6 +84,12 @@ func TestUnknownPages(t *testing.T) {
 	}
 }
 
+func TestAWorkspaceWithoutItsSlash(t *testing.T) {
+	if got := signedIn(t).get("/console/acme").Header.Get("Location"); got != "/console/acme/" {
+		t.Errorf("led to %q", got)
+	}
+}
+
 func TestScriptsAreToldByStatus(t *testing.T) {
 	w := newWorld(t)
 	page := w.get("/console/acme/health", "HX-Request", "true")

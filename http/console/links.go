@@ -53,6 +53,15 @@ func (l links) ApprovalsURL(pairs ...string) string { return with(l.path("/appro
 // ApprovalURL is the page of one approval.
 func (l links) ApprovalURL(id string) string { return l.path("/approvals/", id) }
 
+// GrantsURL is the list of standing grants.
+func (l links) GrantsURL(pairs ...string) string { return with(l.path("/grants"), pairs) }
+
+// GrantURL is the page of one standing grant.
+func (l links) GrantURL(id string) string { return l.path("/grants/", id) }
+
+// DelegationsURL is the list of who stands in for whom.
+func (l links) DelegationsURL() string { return l.path("/delegations") }
+
 // BudgetsURL is the list of budgets.
 func (l links) BudgetsURL(pairs ...string) string { return with(l.path("/budgets"), pairs) }
 
@@ -70,6 +79,9 @@ func (l links) AgentsURL(pairs ...string) string { return with(l.path("/people/a
 
 // AgentURL is the page of one agent.
 func (l links) AgentURL(id string) string { return l.path("/people/agents/", id) }
+
+// TokensURL is the list of tokens.
+func (l links) TokensURL(pairs ...string) string { return with(l.path("/people/tokens"), pairs) }
 
 // RolesURL is the list of roles.
 func (l links) RolesURL(pairs ...string) string { return with(l.path("/people/roles"), pairs) }

@@ -24,6 +24,8 @@ type memberView struct {
 	Roles     []roleChoice
 	Until     string // as the form field has it
 	Tokens    []api.Token
+	Ended     int  // tokens that are over and not listed
+	All       bool // list those too
 	Problem   *refusal
 	MayRevoke bool
 }
@@ -51,7 +53,8 @@ func (v *visit) member(status int, view memberView) error {
 		if view.Tokens, err = v.tokensOf(view.Actor); err != nil {
 			return err
 		}
-		view.Tokens = liveFirst(view.Tokens)
+		view.All = v.query("all") == "1"
+		view.Tokens, view.Ended = working(view.Tokens, view.All)
 	}
 	view.MayRevoke = v.May("member.remove") || view.Actor == v.me.Actor
 	title := view.Member.Name

@@ -76,7 +76,7 @@ func somePolicy(name string, version int) api.Policy {
 func adminPages() []string {
 	return []string{"/console/acme/people", "/console/acme/people?status=joined&role=auditor", "/console/acme/people/invite", "/console/acme/people/members/mb_bo",
 		"/console/acme/people/agents", "/console/acme/people/new-agent", "/console/acme/people/agents/ag_1", "/console/acme/people/roles",
-		"/console/acme/people/roles/clerk", "/console/acme/people/roles/auditor", "/console/acme/people/new-role",
+		"/console/acme/people/roles/clerk", "/console/acme/people/roles/auditor", "/console/acme/people/new-role", "/console/acme/people/tokens", "/console/acme/people/tokens?status=all&kind=agent",
 		"/console/acme/access", "/console/acme/access?actor=member%3Amb_bo", "/console/acme/access?permission=audit.search",
 		"/console/acme/access?actor=member%3Amb_bo&permission=audit.search&at=2026-11-01T10%3A00",
 		"/console/acme/policies", "/console/acme/policies?mode=enforce", "/console/acme/policies/invoices", "/console/acme/policies/invoices/edit",
@@ -271,6 +271,23 @@ func TestAgents(t *testing.T) {
 	w.must(at).has(t, "The agent is removed.")
 	w.api.on("GET /v1/workspaces/acme/agents", 200, api.AgentList{})
 	w.must("/console/acme/people/agents").has(t, "No agents yet")
+}
+
+func TestTokens(t *testing.T) {
+	w := signedIn(t)
+	w.populate("words")
+	page := w.must("/console/acme/people/tokens")
+	page.has(t, "/console/acme/people/tokens/tk_bo/revoke", "/console/acme/people/tokens/tk_h/revoke", "/console/acme/people/agents/ag_1", sessionName)
+	page = w.must("/console/acme/people/tokens?status=live&kind=agent")
+	page.has(t, "tk_h/revoke")
+	page.lacks(t, "tk_bo/revoke", sessionName+"<")
+	w.must("/console/acme/people/tokens?status=expired").has(t, "No token fits these filters")
+	w.post("/console/acme/people/tokens", "/console/acme/people/tokens/tk_bo/revoke", nil)
+	w.must("/console/acme/people/tokens").has(t, "The token is revoked")
+	w.must("/console/acme/people/members/mb_bo").has(t, "Also 1 that are over")
+	w.must("/console/acme/people/members/mb_bo?all=1").has(t, "Only those that work", "tk_bo")
+	w.api.permissions = []string{"member.read"}
+	w.must("/console/acme/people/tokens").lacks(t, "tk_h/revoke")
 }
 
 func TestRoles(t *testing.T) {

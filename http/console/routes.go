@@ -20,6 +20,7 @@ func routes() []route {
 		memberRoutes(),
 		agentRoutes(),
 		roleRoutes(),
+		tokenRoutes(),
 		accessRoutes(),
 		policyRoutes(),
 		policyEditRoutes(),
