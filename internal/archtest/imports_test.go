@@ -97,7 +97,7 @@ var foreigners = []foreign{
 	{"C", nil, "the program builds without cgo"},
 	{"unsafe", []string{"internal/chrig"}, "nothing in the product needs it"},
 	{"github.com/ebitengine/purego", []string{"internal/chrig"}, "the product links no shared library"},
-	{"github.com/ClickHouse", []string{"internal/chrig"}, "the audit search is not here yet"},
+	{"github.com/ClickHouse", []string{"internal/chrig", "projections/search/clickhouse"}, "one engine, one folder"},
 	{module + "/internal/chrig", []string{"internal/chrig"}, "the ClickHouse rig is for tests"},
 	{"github.com/stretchr/testify", nil, "tests use testing and go-cmp"},
 }

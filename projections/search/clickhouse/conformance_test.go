@@ -1,0 +1,51 @@
+package clickhouse
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/clawoffice/ledger/internal/chrig/chrigtest"
+	"github.com/clawoffice/ledger/projections/search"
+	"github.com/clawoffice/ledger/projections/search/searchtest"
+)
+
+func TestConformance(t *testing.T) {
+	for _, protocol := range protocols() {
+		t.Run(protocol.String(), func(t *testing.T) { searchtest.Run(t, opener(protocol)) })
+	}
+}
+
+func protocols() []clickhouse.Protocol {
+	return []clickhouse.Protocol{clickhouse.Native, clickhouse.HTTP}
+}
+
+// opener gives each index a database of its own.
+func opener(protocol clickhouse.Protocol) searchtest.Opener {
+	var mu sync.Mutex
+	databases := map[string]string{}
+	return func(t *testing.T, index string) search.Engine {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if databases[index] == "" {
+			databases[index] = chrigtest.DSN(t, protocol)
+		}
+		return openTest(t, databases[index])
+	}
+}
+
+func openTest(t testing.TB, dsn string) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), dsn, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return e
+}

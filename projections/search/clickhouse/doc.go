@@ -1,0 +1,2 @@
+// Package clickhouse is the audit search on ClickHouse.
+package clickhouse

@@ -1,0 +1,79 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/clawoffice/ledger/projections/search"
+)
+
+// The tables.
+const (
+	rowTable      = "search_row"
+	positionTable = "search_position"
+	removalTable  = "search_removal"
+)
+
+// version is part of each table's comment. Another one means that the tables
+// are made again.
+const version = "clawledger audit search, version 1"
+
+// durable has an INSERT return when its files are synced.
+const durable = "fsync_after_insert = 1, fsync_part_directory = 1"
+
+// schema is how each table is made.
+func schema() map[string]string {
+	var list []string
+	for _, c := range columns() {
+		list = append(list, fmt.Sprintf("%s %s CODEC(%s)", c.name, c.kind, c.codec))
+	}
+	for _, name := range []string{"actor", "execution", "approval", "correlation"} {
+		list = append(list, fmt.Sprintf("INDEX by_%s %s TYPE bloom_filter(0.01) GRANULARITY 1", name, name))
+	}
+	list = append(list, "INDEX by_time time TYPE minmax GRANULARITY 1",
+		"INDEX by_tag tags TYPE text(tokenizer = 'array', posting_list_codec = 'bitpacking')")
+	return map[string]string{
+		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s",
+			strings.Join(list, ", "), month, durable),
+		positionTable: "(one UInt8, position SimpleAggregateFunction(max, Int64), stamp SimpleAggregateFunction(max, Int64))" +
+			" ENGINE = AggregatingMergeTree ORDER BY one SETTINGS " + durable,
+		removalTable: "(workspace String, kind LowCardinality(String), key String, before Int64, stamp Int64)" +
+			" ENGINE = MergeTree ORDER BY (workspace, kind, key) SETTINGS " + durable,
+	}
+}
+
+// month is the partition of a row. What is later than 2099 is in one.
+const month = "toYYYYMM(toDateTime(least(intDiv(time, 1000000), 4102444799), 'UTC'))"
+
+// setUp makes the tables that are missing, and refuses those of another version.
+func (e *Engine) setUp(ctx context.Context) error {
+	rows, err := e.conn.Query(ctx, "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'search_')")
+	if err != nil {
+		return err
+	}
+	found := map[string]bool{}
+	for rows.Next() {
+		var name, comment string
+		if err := rows.Scan(&name, &comment); err != nil {
+			return err
+		}
+		if _, ours := schema()[name]; ours && comment != version {
+			return fmt.Errorf("%w: the table %s says %q and not %q; drop the tables %s, %s and %s, and the index is made again from the log",
+				search.ErrDamaged, name, comment, version, rowTable, positionTable, removalTable)
+		}
+		found[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for name, definition := range schema() {
+		if found[name] {
+			continue
+		}
+		if err := e.conn.Exec(ctx, fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s COMMENT '%s'", name, definition, version)); err != nil {
+			return fmt.Errorf("making the table %s: %w", name, err)
+		}
+	}
+	return nil
+}
