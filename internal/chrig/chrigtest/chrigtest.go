@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +60,27 @@ func Options(t testing.TB, protocol clickhouse.Protocol, compression clickhouse.
 func Open(t testing.TB, protocol clickhouse.Protocol, compression clickhouse.CompressionMethod) driver.Conn {
 	t.Helper()
 	return open(t, Options(t, protocol, compression))
+}
+
+// DSN is the connection string of a new database; see Options.
+func DSN(t testing.TB, protocol clickhouse.Protocol) string {
+	t.Helper()
+	return dsn(Options(t, protocol, clickhouse.CompressionNone))
+}
+
+// DSN is the connection string of the process's own default database.
+func (p *Process) DSN(protocol clickhouse.Protocol) string { return dsn(p.options(protocol)) }
+
+func dsn(o *clickhouse.Options) string {
+	u := url.URL{Scheme: "clickhouse", Host: strings.Join(o.Addr, ","), User: url.UserPassword(o.Auth.Username, o.Auth.Password), Path: o.Auth.Database}
+	if o.Protocol == clickhouse.HTTP {
+		u.Scheme = "http"
+	}
+	if o.TLS != nil {
+		u.Scheme = strings.Replace(u.Scheme, "http", "https", 1)
+		u.RawQuery = url.Values{"secure": {"true"}, "skip_verify": {strconv.FormatBool(o.TLS.InsecureSkipVerify)}}.Encode()
+	}
+	return u.String()
 }
 
 // Mode is one of the ways that clients talk to ClickHouse.
