@@ -112,10 +112,12 @@ const excerptBytes = 120
 // beginning of the first text where nothing was looked for.
 func excerpt(list, phrases []string) string {
 	if len(phrases) == 0 {
-		if len(list) == 0 {
-			return ""
+		for _, text := range list {
+			if text != "" { // most facts say nothing beside their content
+				return around(text, 0, 2*excerptBytes)
+			}
 		}
-		return around(list[0], 0, 2*excerptBytes)
+		return ""
 	}
 	for _, text := range list {
 		if !tags.Has(text, phrases[0]) {
