@@ -45,6 +45,17 @@
 // Console-Poll: 1, so that it does not keep a session alive. What is shown once is
 // answered with v.secret(), which keeps the page out of caches and compression.
 //
+// # Shared pieces
+//
+// Lists: choice and {{template "filters" …}} are links that narrow one, {{template
+// "pager" .View.Next}} leads on, {{template "empty" dict "Title" "…" "Text" "…"}} says
+// what would stand there. Refusals: correctable(err) is what whoever typed can put
+// right; {{template "problem" .View.Problem}} above a form and {{template "at"
+// (.View.Problem.At "/name")}} at a field. Texts: diffLines and {{template "diff" …}}
+// compare two, around and {{template "lines" …}} show a place in one, jsonFault and
+// lineOf find it, readable lays JSON out. Streams and exports of the API are passed
+// through with v.relay.
+//
 // # Styles
 //
 // static/console.css has the tokens and a small set of classes: .panel .stack
