@@ -14,6 +14,8 @@ func routes() []route {
 	return slices.Concat(
 		homeRoutes(),
 		accountRoutes(),
+		executionRoutes(),
+		approvalRoutes(),
 		searchRoutes(),
 		eventRoutes(),
 		peopleRoutes(),
