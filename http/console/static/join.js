@@ -1,6 +1,6 @@
 // Takes the invitation out of the link's fragment, which browsers send nowhere,
 // and out of the address bar and its history.
-const token = decodeURIComponent(location.hash.slice(1));
+const token = location.hash.slice(1);
 const field = document.getElementById('invitation');
 if (token && field) {
   field.value = token;
