@@ -170,8 +170,31 @@ func (s *searchView) count(v *visit, a ask, f found, now time.Time) {
 	}
 }
 
-// Clock is a time to the second, where it is said elsewhere that it is UTC.
-func (w when) Clock() string { return strings.TrimSuffix(w.Absolute, " UTC") }
+// Clock is a time to the second in UTC, with its year where that is another.
+func (f *frame) Clock(t time.Time) string {
+	if t.UTC().Year() == f.now.UTC().Year() {
+		return t.UTC().Format("01-02 15:04:05")
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// ActorID is ActorRef without the kind in its words, for where that stands beside.
+func (f *frame) ActorID(actor string) ref {
+	r := f.ActorRef(actor)
+	if _, id, ok := strings.Cut(actor, ":"); ok {
+		r.Text = short(id)
+	}
+	return r
+}
+
+// ActorKind is the word before the id.
+func (f *frame) ActorKind(actor string) string {
+	kind, _, _ := strings.Cut(actor, ":")
+	return kind
+}
+
+// Parts are the pieces of a name between which a line may break.
+func (f *frame) Parts(name string) []string { return strings.SplitAfter(name, ".") }
 
 // fieldTime is a time as a field of the type datetime-local has it.
 func fieldTime(t time.Time) string {
