@@ -54,7 +54,7 @@
 // (.View.Problem.At "/name")}} at a field. Texts: diffLines and {{template "diff" …}}
 // compare two, around and {{template "lines" …}} show a place in one, jsonFault and
 // lineOf find it, readable lays JSON out. Streams and exports of the API are passed
-// through with v.relay.
+// through with v.pass.
 //
 // # Styles
 //

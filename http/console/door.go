@@ -119,15 +119,6 @@ func (d *door) render(status int, name string, f *frame, compress bool) error {
 	return nil
 }
 
-// relay runs a request of the API and passes the answer on as it comes, for
-// streams and exports. What the API sets of headers stands.
-func (v *visit) relay(req *http.Request) {
-	req = req.WithContext(v.ctx())
-	req.Header.Set("Authorization", "Bearer "+v.session.Token)
-	d := doer{v.Console.api, v.r, v.w.Header().Get("X-Request-Id")}
-	v.Console.api.ServeHTTP(v.w, d.dress(req))
-}
-
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, quality, _ := strings.Cut(strings.TrimSpace(part), ";")

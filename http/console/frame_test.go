@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -73,6 +74,46 @@ func TestProblemsOfTheLedgerAreShown(t *testing.T) {
 	page.has(t, "Title of stale_model", "view is &lt;old&gt;.", "req-1", "Load again")
 	w.api.on("GET /v1/workspaces/acme", 500, "no problem at all")
 	w.get("/console/acme/account").has(t, "Title of stale_model")
+}
+
+// TestPagesAskTheLedgerAsTheirVisitor holds the calls of a page to count against
+// the browser's address, and to be found by the page's request id.
+func TestPagesAskTheLedgerAsTheirVisitor(t *testing.T) {
+	w := signedIn(t)
+	u, _ := url.Parse(w.server.URL + "/console/acme/account")
+	r := httptest.NewRequest(http.MethodGet, "/console/acme/account", nil)
+	r.RemoteAddr = "203.0.113.7:1234"
+	for _, c := range w.browser.Jar.Cookies(u) {
+		r.AddCookie(c)
+	}
+	answer := httptest.NewRecorder()
+	answer.Header().Set("X-Request-Id", "req-of-the-page")
+	w.console.ServeHTTP(answer, r)
+	if answer.Code != http.StatusOK {
+		t.Fatalf("answered %d", answer.Code)
+	}
+	call := w.api.last("GET /v1/workspaces/acme/tokens")
+	if call.RemoteAddr != r.RemoteAddr || call.Header.Get("X-Request-Id") != "req-of-the-page" || call.Header.Get("Cookie") != "" {
+		t.Errorf("asked from %s as %q with the headers %v", call.RemoteAddr, call.Header.Get("X-Request-Id"), call.Header)
+	}
+}
+
+// TestAnswersAreBounded holds the console to give up on an answer that it can't
+// hold, rather than to run out of memory.
+func TestAnswersAreBounded(t *testing.T) {
+	endless := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		block := make([]byte, 1<<20)
+		for range 1 << 10 {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+		t.Error("everything was taken")
+	})
+	_, err := read[none](doer{endless, httptest.NewRequest(http.MethodGet, "/", nil), ""}.Do(httptest.NewRequest(http.MethodGet, "http://ledger/v1/me", nil)))
+	if err == nil || asRefusal(err) != nil {
+		t.Errorf("answered %v", err)
+	}
 }
 
 func TestUnknownPages(t *testing.T) {

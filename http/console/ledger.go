@@ -25,7 +25,7 @@ type doer struct {
 }
 
 // Do answers as a connection would. Answers are buffered; what streams goes
-// through [visit.relay].
+// through [visit.pass].
 func (d doer) Do(req *http.Request) (*http.Response, error) {
 	a := &answer{header: http.Header{}}
 	d.handler.ServeHTTP(a, d.dress(req))

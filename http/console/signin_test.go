@@ -85,14 +85,14 @@ func TestWhoDoesNotSignIn(t *testing.T) {
 
 func TestWhereSigningInLeads(t *testing.T) {
 	for next, want := range map[string]string{
-		"":                                "/console/acme/",
-		"/console/acme/health":            "/console/acme/health",
-		"/console/globex/health":          "/console/acme/",
-		"https://evil.example/":           "/console/acme/",
-		"//evil.example/console/acme/":    "/console/acme/",
-		"/console/acme/../../v1/me":       "/console/acme/",
-		"/console/acme/\\evil":            "/console/acme/",
-		"/console/acme/x\r\nSet-Cookie: ": "/console/acme/",
+		"":                               "/console/acme/",
+		"/console/acme/health":           "/console/acme/health",
+		"/console/globex/health":         "/console/acme/",
+		"https://evil.example/":          "/console/acme/",
+		"//evil.example/console/acme/":   "/console/acme/",
+		"/console/acme/../../v1/me":      "/console/acme/",
+		"/console/acme/\\evil":           "/console/acme/",
+		"/console/acme/x\r\nSet-Cookie:": "/console/acme/",
 	} {
 		w := newWorld(t)
 		done := w.post("/console/?again=1", "/console/sign-in", url.Values{"token": {"clw_ada"}, "next": {next}})
