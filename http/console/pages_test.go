@@ -158,6 +158,10 @@ func TestPeople(t *testing.T) {
 	page = w.must("/console/acme/people?role=auditor")
 	page.has(t, "Bo Diddley")
 	page.lacks(t, "erased")
+	w.api.on("GET /v1/workspaces/acme/members", 200, api.MemberList{Items: []api.Member{{ID: "mb_1", Name: "Zoe", Status: "joined"}, {ID: "mb_2", Name: "anna", Status: "joined"}}})
+	if page = w.must("/console/acme/people"); strings.Index(page.text, "anna") > strings.Index(page.text, "Zoe") {
+		t.Error("people stand in the order of their ids")
+	}
 	w.must("/console/acme/people?role=nobody").has(t, "Nobody fits these filters")
 	w.api.on("GET /v1/workspaces/acme/members", 200, api.MemberList{})
 	w.must("/console/acme/people").has(t, "Nobody is here yet")

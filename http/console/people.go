@@ -44,6 +44,9 @@ func showPeople(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if view.Next == "" && v.query("cursor") == "" { // all of them: in the order of their names, not of their ids
+		slices.SortStableFunc(view.Members, func(a, b api.Member) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	}
 	for _, s := range []string{"", "joined", "invited", "removed"} {
 		label := words(s)
 		if s == "" {
