@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/budget"
@@ -45,6 +46,11 @@ func apiUsage(u budget.Usage, spent spending.Usage) api.BudgetUsage {
 	for _, b := range spent.By {
 		out.By = append(out.By, api.Share{Actor: b.Actor.String(), Model: string(b.Model), Calls: b.Used.Calls,
 			PromptTokens: int64(b.Used.PromptTokens), OutputTokens: int64(b.Used.OutputTokens), CostMicros: int64(b.Used.CostMicros)})
+	}
+	out.StepSeconds = int64(spending.StepOf(u.Start, u.End) / time.Second)
+	for _, s := range spent.Steps {
+		out.Steps = append(out.Steps, api.UsageStep{Start: s.Start.UTC(), Calls: s.Used.Calls, PromptTokens: int64(s.Used.PromptTokens),
+			OutputTokens: int64(s.Used.OutputTokens), CostMicros: int64(s.Used.CostMicros)})
 	}
 	for _, w := range spent.Past {
 		out.Windows = append(out.Windows, api.PastWindow{Start: w.Start, End: w.End, Calls: w.Settled.Calls,

@@ -97,6 +97,7 @@ func TestUsageTellsAll(t *testing.T) {
 		t.Errorf("in the end (-want +got):\n%s", diff)
 	}
 	w.sameAlerts(got, [3]float64{80, 900, 1000}, [3]float64{50, 600, 1000}) // each once
+	w.stepsAddUp(got, 970)
 	w.pass(24 * time.Hour)
 	next := w.usage("daily", end)
 	if l := next.line("cost_micros"); l["used"] != 0.0 || l["free"] != 1000.0 || next.at("by") != nil || next.at("alerts") != nil {
@@ -123,6 +124,30 @@ func (w *world) sameAlerts(usage answer, want ...[3]float64) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		w.t.Errorf("alerts (-want +got):\n%s", diff)
+	}
+}
+
+// stepsAddUp holds the steps of a day to be half hours of it in their order, and
+// to come to its cost.
+func (w *world) stepsAddUp(usage answer, cost float64) {
+	w.t.Helper()
+	if usage.at("step_seconds") != 1800.0 {
+		w.t.Errorf("steps of %v seconds", usage.at("step_seconds"))
+	}
+	start, _ := time.Parse(time.RFC3339, usage.text("window_start"))
+	list, _ := usage.at("steps").([]any)
+	var sum float64
+	for _, s := range list {
+		s := s.(map[string]any)
+		at, err := time.Parse(time.RFC3339, s["start"].(string))
+		if err != nil || at.Before(start) || at.Sub(start)%(30*time.Minute) != 0 {
+			w.t.Errorf("a step at %v of a day that begins at %s", s["start"], start)
+		}
+		start = at
+		sum += s["cost_micros"].(float64)
+	}
+	if sum != cost || len(list) == 0 {
+		w.t.Errorf("steps come to %v, want %v: %v", sum, cost, list)
 	}
 }
 

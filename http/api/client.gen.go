@@ -315,7 +315,7 @@ type ClientInterface interface {
 
 	// GetBudgetUsage Get what a budget has used
 	//
-	// `lines` are exact as the answer is made. `by`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
+	// `lines` are exact as the answer is made. `by`, `steps`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
 	//
 	// Corresponds with GET /v1/workspaces/{ws}/budgets/{budget}/usage (the `GetBudgetUsage` operationId).
 	GetBudgetUsage(ctx context.Context, ws WsParam, budget BudgetParam, params *GetBudgetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1656,7 +1656,7 @@ func (c *Client) PutBudget(ctx context.Context, ws WsParam, budget BudgetParam, 
 
 // GetBudgetUsage Get what a budget has used
 //
-// `lines` are exact as the answer is made. `by`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
+// `lines` are exact as the answer is made. `by`, `steps`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
 //
 // Corresponds with GET /v1/workspaces/{ws}/budgets/{budget}/usage (the `GetBudgetUsage` operationId).
 func (c *Client) GetBudgetUsage(ctx context.Context, ws WsParam, budget BudgetParam, params *GetBudgetUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -10410,7 +10410,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetBudgetUsageWithResponse Get what a budget has used
 	//
-	// `lines` are exact as the answer is made. `by`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
+	// `lines` are exact as the answer is made. `by`, `steps`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -16575,7 +16575,7 @@ func (c *ClientWithResponses) PutBudgetWithResponse(ctx context.Context, ws WsPa
 
 // GetBudgetUsageWithResponse Get what a budget has used
 //
-// `lines` are exact as the answer is made. `by`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
+// `lines` are exact as the answer is made. `by`, `steps`, `alerts`, `overruns`, `late` and `windows` come from a read model that follows within a fraction of a second; with `min_position` they count at least everything up to there.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -1200,7 +1200,13 @@ type BudgetUsage struct {
 
 	// Overruns Settlements of this window above their reservation.
 	Overruns int64 `json:"overruns,omitempty,omitzero"`
-	Version  int   `json:"version"`
+
+	// StepSeconds How long a step is: a minute of an hour, half an hour of a day, four hours of a week, twelve of a month, a day of a window that never ends.
+	StepSeconds int64 `json:"step_seconds,omitempty,omitzero"`
+
+	// Steps What was settled in each step of this window, the oldest first, without steps in which nothing was; of a window that never ends the newest 64. What is settled after the window counts in its last step.
+	Steps   []UsageStep `json:"steps,omitempty,omitzero"`
+	Version int         `json:"version"`
 
 	// WindowEnd RFC 3339 in UTC.
 	//
@@ -3084,6 +3090,19 @@ type UsageLine struct {
 
 	// Used Settled.
 	Used int64 `json:"used"`
+}
+
+// UsageStep defines model for UsageStep.
+type UsageStep struct {
+	Calls        int64 `json:"calls"`
+	CostMicros   int64 `json:"cost_micros"`
+	OutputTokens int64 `json:"output_tokens"`
+	PromptTokens int64 `json:"prompt_tokens"`
+
+	// Start RFC 3339 in UTC.
+	//
+	// Example: 2026-11-02T09:30:00Z
+	Start Time `json:"start"`
 }
 
 // Vote defines model for Vote.

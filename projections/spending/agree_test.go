@@ -33,6 +33,7 @@ type place struct {
 type tally struct {
 	window Window
 	by     map[[2]string]budget.Amounts
+	steps  map[time.Time]budget.Amounts
 	alerts []Alert
 }
 
@@ -42,7 +43,7 @@ func tallies(events []budget.Event) map[place]*tally {
 	at := func(e budget.Entry) *tally {
 		p := place{e.Budget, e.Epoch, e.Start}
 		if all[p] == nil {
-			all[p] = &tally{window: Window{Start: e.Start, End: e.End}, by: map[[2]string]budget.Amounts{}}
+			all[p] = &tally{window: Window{Start: e.Start, End: e.End}, by: map[[2]string]budget.Amounts{}, steps: map[time.Time]budget.Amounts{}}
 		}
 		return all[p]
 	}
@@ -72,6 +73,9 @@ func tallies(events []budget.Event) map[place]*tally {
 				sum := one.by[key]
 				add(&sum, e.Used)
 				one.by[key] = sum
+				part := one.steps[stepStart(in, e.At)]
+				add(&part, e.Used)
+				one.steps[stepStart(in, e.At)] = part
 			}
 		case budget.Released:
 			delete(open, e.Reservation)
@@ -88,6 +92,19 @@ func tallies(events []budget.Event) map[place]*tally {
 		}
 	}
 	return all
+}
+
+// stepStart walks to the step of an instant, by its first and its last.
+func stepStart(in budget.Entry, at time.Time) time.Time {
+	length := StepOf(in.Start, in.End)
+	start := in.Start
+	if in.End.IsZero() {
+		return at.UTC().Truncate(24 * time.Hour)
+	}
+	for next := start.Add(length); next.Before(in.End) && !at.Before(next); next = next.Add(length) {
+		start = next
+	}
+	return start.UTC()
 }
 
 func add(to *budget.Amounts, a budget.Amounts) {
@@ -249,6 +266,16 @@ func same(rt *rapid.T, p place, want *tally, got Usage) {
 	}
 	if diff := gocmp.Diff(want.by, by); diff != "" {
 		rt.Fatalf("shares of %+v (-sum +model):\n%s", p, diff)
+	}
+	steps := map[time.Time]budget.Amounts{}
+	for _, s := range got.Steps {
+		steps[s.Start] = s.Used
+	}
+	if diff := gocmp.Diff(want.steps, steps); diff != "" || len(steps) != len(got.Steps) {
+		rt.Fatalf("steps of %+v (-sum +model):\n%s", p, diff)
+	}
+	if !slices.IsSortedFunc(got.Steps, func(a, b Step) int { return a.Start.Compare(b.Start) }) {
+		rt.Fatalf("steps of %+v are not in order: %+v", p, got.Steps)
 	}
 	if !slices.IsSortedFunc(got.By, func(a, b Share) int { return cmp.Compare(b.Used.CostMicros, a.Used.CostMicros) }) {
 		rt.Fatalf("shares of %+v are not by cost: %+v", p, got.By)

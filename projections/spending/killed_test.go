@@ -52,7 +52,7 @@ func dump(t *testing.T, dir string) map[string][]string {
 	}
 	defer conn.Close()
 	all := map[string][]string{}
-	for table, order := range map[string]string{"name": "1", "budget_window": "1", "share": "1, 2, 3", "alert": "1, 2", "held": "1, 2", "meta": "1"} {
+	for table, order := range map[string]string{"name": "1", "budget_window": "1", "share": "1, 2, 3", "step": "1, 2", "alert": "1, 2", "held": "1, 2", "meta": "1"} {
 		err := sqlitex.ExecuteTransient(conn, "SELECT * FROM "+table+" ORDER BY "+order, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
 			row := ""
 			for i := range s.ColumnCount() {

@@ -1,5 +1,5 @@
 // Package spending is the model behind a budget's usage: what was settled in
-// each window, by whom and for which model, what is still reserved there,
+// each window and in each step of it, by whom and for which model, what is still reserved there,
 // overruns, late settlements and alerts, for the present window and those
 // before.
 //
@@ -44,7 +44,7 @@ func New() *Model { return &Model{} }
 // Spec says what the projection is. It takes everything that happens to
 // spending books, so that an event it does not know stops it.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: 1, Types: []string{"budget."}, Schema: schema}
+	return projections.Spec{Name: Name, Version: 2, Types: []string{"budget."}, Schema: schema}
 }
 
 // entry is a record that the rows need.

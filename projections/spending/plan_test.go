@@ -25,6 +25,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 	}{
 		{"windows", windowsSQL, "USING INDEX sqlite_autoindex_budget_window_1 (ws=? AND budget=? AND epoch=? AND start<?)", false},
 		{"shares", sharesSQL, "SEARCH share USING PRIMARY KEY (window=?)", true},
+		{"steps", stepsSQL, "SEARCH step USING PRIMARY KEY (window=?)", false},
 		{"alerts", alertsSQL, "SEARCH alert USING PRIMARY KEY (window=?)", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,6 +24,13 @@ CREATE TABLE share (
 	PRIMARY KEY (window, actor, model)
 ) WITHOUT ROWID;
 
+-- What was settled in each step of a window; see StepOf.
+CREATE TABLE step (
+	window INTEGER NOT NULL, number INTEGER NOT NULL,
+	calls INTEGER NOT NULL, prompt INTEGER NOT NULL, output INTEGER NOT NULL, cost INTEGER NOT NULL,
+	PRIMARY KEY (window, number)
+) WITHOUT ROWID;
+
 CREATE TABLE alert (
 	window INTEGER NOT NULL, position INTEGER NOT NULL, -- of its record
 	amount INTEGER NOT NULL, threshold INTEGER NOT NULL, used INTEGER NOT NULL, most INTEGER NOT NULL, at INTEGER NOT NULL,

@@ -180,18 +180,18 @@ func TestUsage(t *testing.T) {
 		want  spending.Usage
 	}{
 		{"today", "acme", "b", 2, tuesday, spending.Usage{
-			Window: spending.Window{Start: tuesday, End: today.End, Settled: use(2, 51, 509), Open: use(1, 6, 60), Settlements: 2, Overruns: 1}, By: by,
+			Window: spending.Window{Start: tuesday, End: today.End, Settled: use(2, 51, 509), Open: use(1, 6, 60), Settlements: 2, Overruns: 1}, By: by, Steps: []spending.Step{{tuesday, use(2, 51, 509)}},
 			Alerts: []spending.Alert{{"cost_micros", 80, 9, 10, tuesday}, {"calls", 50, 9, 10, tuesday}}, Past: []spending.Window{yesterday}}},
 		{"a day without calls", "acme", "b", 2, tuesday.AddDate(0, 0, 5), spending.Usage{Window: spending.Window{Start: tuesday.AddDate(0, 0, 5)},
 			Past: []spending.Window{{Start: tuesday, End: today.End, Settled: use(2, 51, 509), Open: use(1, 6, 60), Settlements: 2, Overruns: 1}, yesterday}}},
-		{"yesterday", "acme", "b", 2, monday, spending.Usage{Window: yesterday, By: []spending.Share{{domain.AgentActor("ag_bot"), "large", use(1, 4, 40)}},
+		{"yesterday", "acme", "b", 2, monday, spending.Usage{Window: yesterday, By: []spending.Share{{domain.AgentActor("ag_bot"), "large", use(1, 4, 40)}}, Steps: []spending.Step{{monday, use(1, 4, 40)}},
 			Alerts: []spending.Alert{{"calls", 100, 9, 10, tuesday}}}},
-		{"the run before", "acme", "b", 1, tuesday, spending.Usage{Window: oldRun, By: []spending.Share{{domain.MemberActor("mb_ann"), "small", use(1, 1, 1)}}}},
+		{"the run before", "acme", "b", 1, tuesday, spending.Usage{Window: oldRun, By: []spending.Share{{domain.MemberActor("mb_ann"), "small", use(1, 1, 1)}}, Steps: []spending.Step{{tuesday, use(1, 1, 1)}}}},
 		{"a window that never ends", "acme", "all", 3, time.Time{}, spending.Usage{
-			Window: spending.Window{Settled: use(2, 51, 509), Settlements: 2, Overruns: 1}, By: by}},
+			Window: spending.Window{Settled: use(2, 51, 509), Settlements: 2, Overruns: 1}, By: by, Steps: []spending.Step{{monday, use(2, 51, 509)}}}},
 		{"another workspace's, by the service", "other", "b", 2, tuesday, spending.Usage{
 			Window: spending.Window{Start: tuesday, End: today.End, Settled: use(1, 8, 80), Open: use(1, 1, 10), Settlements: 1},
-			By:     []spending.Share{{Model: "small", Used: use(1, 8, 80)}}}},
+			By:     []spending.Share{{Model: "small", Used: use(1, 8, 80)}}, Steps: []spending.Step{{tuesday, use(1, 8, 80)}}}},
 		{"a budget there is not", "acme", "none", 2, tuesday, spending.Usage{Window: spending.Window{Start: tuesday}}},
 		{"a workspace there is not", "nobody", "b", 2, tuesday, spending.Usage{Window: spending.Window{Start: tuesday}}},
 	}
@@ -253,5 +253,39 @@ func TestUnknownEventStops(t *testing.T) {
 				t.Errorf("rebuilding: %v, want ErrStopped", err)
 			}
 		})
+	}
+}
+
+// TestSteps settles before a window, at the edges of its steps and after it.
+func TestSteps(t *testing.T) {
+	b := newBook(t)
+	summer := time.Date(2026, 3, 29, 23, 0, 0, 0, time.UTC).Add(-24 * time.Hour) // a day of 23 hours in Vienna
+	short := budget.Entry{Budget: "b", Epoch: 1, Start: summer, End: summer.Add(23 * time.Hour)}
+	total := budget.Entry{Budget: "all", Epoch: 1}
+	var events []budget.Event
+	for i, at := range []time.Duration{-time.Minute, 0, 30*time.Minute - 1000, 30 * time.Minute, 23*time.Hour - 1000, 23 * time.Hour, 90 * time.Hour} {
+		e := settled(domain.ReservationID(fmt.Sprint("rs_", i)), budget.Call{Model: "m"}, use(1, domain.Tokens(i), 1), short, total)
+		e.At = summer.Add(at)
+		events = append(events, e)
+	}
+	b.put("acme", events...)
+	m := built(t, b.Ledger, t.TempDir())
+	want := []spending.Step{{summer, use(3, 0+1+2, 3)}, {summer.Add(30 * time.Minute), use(1, 3, 1)}, {summer.Add(22*time.Hour + 30*time.Minute), use(3, 4+5+6, 3)}}
+	if diff := cmp.Diff(want, usageOf(t, m, "acme", "b", 1, summer).Steps); diff != "" {
+		t.Error(diff)
+	}
+	noon := time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC)
+	days := []spending.Step{{noon, use(4, 0+1+2+3, 4)}, {noon.AddDate(0, 0, 1), use(2, 4+5, 2)}, {noon.AddDate(0, 0, 4), use(1, 6, 1)}}
+	if diff := cmp.Diff(days, usageOf(t, m, "acme", "all", 1, time.Time{}).Steps); diff != "" {
+		t.Error(diff)
+	}
+	for _, tt := range []struct {
+		window time.Duration
+		steps  int
+	}{{30 * time.Minute, 30}, {time.Hour, 60}, {23 * time.Hour, 46}, {25 * time.Hour, 50}, {7*24*time.Hour + time.Hour, 43}, {28 * 24 * time.Hour, 56}, {31*24*time.Hour + time.Hour, 63}} {
+		length := spending.StepOf(monday, monday.Add(tt.window))
+		if n := int((tt.window + length - 1) / length); n != tt.steps || n > spending.MaxSteps {
+			t.Errorf("a window of %s has %d steps, want %d", tt.window, n, tt.steps)
+		}
 	}
 }

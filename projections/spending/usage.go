@@ -48,6 +48,7 @@ type Alert struct {
 type Usage struct {
 	Window
 	By     []Share  // the largest cost first
+	Steps  []Step   // of the present window, those in which something was settled, the oldest first
 	Alerts []Alert  // the newest first
 	Past   []Window // the newest first; a window in which nothing was reserved has none
 }
@@ -96,6 +97,9 @@ func usage(conn *sqlite.Conn, run Run, start time.Time) (u Usage, err error) {
 		return u, err
 	}
 	if u.By, err = sharesOf(conn, present); err != nil {
+		return u, err
+	}
+	if u.Steps, err = stepsOf(conn, u.Window, present); err != nil {
 		return u, err
 	}
 	u.Alerts, err = alertsOf(conn, present)

@@ -11,18 +11,19 @@ import (
 	"github.com/clawoffice/ledger/domain/budget"
 )
 
-// writer folds events into rows. It remembers names, windows and shares from
+// writer folds events into rows. It remembers names, windows, shares and steps from
 // one batch to the next, and during a batch the reservations that it touches,
 // so that each row is written once.
 type writer struct {
 	names   numbers
 	windows windows
 	shares  shares
+	steps   steps
 	held    map[heldKey]*held
 }
 
 func newWriter() *writer {
-	return &writer{names: newNumbers(), windows: newWindows(), shares: newShares(), held: map[heldKey]*held{}}
+	return &writer{names: newNumbers(), windows: newWindows(), shares: newShares(), steps: newSteps(), held: map[heldKey]*held{}}
 }
 
 // Flush writes what was applied.
@@ -105,6 +106,9 @@ func (w *writer) settled(conn *sqlite.Conn, ws int64, e budget.Settled) error {
 		if err := w.shares.add(conn, shareKey{win.id, actor, model}, e.Used); err != nil {
 			return err
 		}
+		if err := w.steps.add(conn, win.stepAt(e.At), e.Used); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -174,6 +178,9 @@ func (w *writer) finish(conn *sqlite.Conn) error {
 	}
 	if err := w.shares.write(conn); err != nil {
 		return fmt.Errorf("writing shares: %w", err)
+	}
+	if err := w.steps.write(conn); err != nil {
+		return fmt.Errorf("writing steps: %w", err)
 	}
 	if err := w.writeHeld(conn); err != nil {
 		return fmt.Errorf("writing reservations: %w", err)
