@@ -16,6 +16,8 @@ func routes() []route {
 		accountRoutes(),
 		executionRoutes(),
 		approvalRoutes(),
+		grantRoutes(),
+		delegationRoutes(),
 		searchRoutes(),
 		eventRoutes(),
 		peopleRoutes(),
