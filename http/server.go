@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -200,7 +201,9 @@ func (s *Server) route(c wiring) error {
 		s.router.PathPrefix(prefix).Handler(untimed(h))
 	}
 	if c.Pages[console] != nil {
-		s.router.Path("/").Methods(http.MethodGet).Handler(http.RedirectHandler(console, http.StatusSeeOther))
+		for _, path := range []string{"/", strings.TrimSuffix(console, "/")} {
+			s.router.Path(path).Methods(http.MethodGet).Handler(http.RedirectHandler(console, http.StatusSeeOther))
+		}
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ var layers = []layer{
 	{"commands", []string{"domain", "crypto", "internal/ledger", "internal/eventlog."}},
 	{"projections", []string{"domain", "crypto", "internal/ledger", "internal/eventlog.", "projections"}},
 	{"http/api", nil},
+	{"http/console", []string{"http/api", "http/console"}},
 	{"http", []string{"commands", "projections", "domain", "http/api", "internal/eventlog.", "internal/ledger"}},
 	{"cmd", []string{"commands", "projections", "domain", "crypto", "http", "internal"}},
 }
