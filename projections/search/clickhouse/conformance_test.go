@@ -13,7 +13,10 @@ import (
 
 func TestConformance(t *testing.T) {
 	for _, protocol := range protocols() {
-		t.Run(protocol.String(), func(t *testing.T) { searchtest.Run(t, opener(protocol)) })
+		t.Run(protocol.String(), func(t *testing.T) {
+			t.Parallel()
+			searchtest.Run(t, opener(protocol))
+		})
 	}
 }
 

@@ -102,14 +102,5 @@ func (e *Engine) commit(ctx context.Context, to, stamp int64) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings()), clickhouse.WithColumnNamesAndTypes([]clickhouse.ColumnNameAndType{
-		{Name: "one", Type: "UInt8"}, {Name: "position", Type: "SimpleAggregateFunction(max, Int64)"}, {Name: "stamp", Type: "SimpleAggregateFunction(max, Int64)"}}))
-	batch, err := e.conn.PrepareBatch(ctx, "INSERT INTO "+positionTable+" (one, position, stamp)")
-	if err != nil {
-		return err
-	}
-	if err := batch.Append(uint8(1), to, stamp); err != nil {
-		return errors.Join(err, batch.Close())
-	}
-	return batch.Send()
+	return e.write(ctx, note{kind: standing, position: to, removed: removed{stamp: stamp}})
 }

@@ -2,12 +2,8 @@ package clickhouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
-
-	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/projections/search"
 )
 
@@ -36,24 +32,12 @@ func (e *Engine) remove(ctx context.Context, r search.Removal) error {
 	if err != nil {
 		return err
 	}
+	stamp := note{kind: standing, removed: removed{stamp: v.stamp}}
 	switch r := r.(type) {
 	case search.Erasure:
-		return e.record(ctx, r.Workspace, erasure, removed{key: string(r.Subject), stamp: v.stamp})
+		return e.write(ctx, stamp, note{string(r.Workspace), erasure, removed{key: string(r.Subject), stamp: v.stamp}, 0})
 	case search.Retention:
-		return e.record(ctx, r.Workspace, retention, removed{key: string(r.Class), before: roundUp(r.Before), stamp: v.stamp})
+		return e.write(ctx, stamp, note{string(r.Workspace), retention, removed{string(r.Class), roundUp(r.Before), v.stamp}, 0})
 	}
 	return search.ErrRemoval
-}
-
-func (e *Engine) record(ctx context.Context, ws domain.WorkspaceID, kind string, r removed) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings()), clickhouse.WithColumnNamesAndTypes([]clickhouse.ColumnNameAndType{
-		{Name: "workspace", Type: many}, {Name: "kind", Type: few}, {Name: "key", Type: many}, {Name: "before", Type: number}, {Name: "stamp", Type: number}}))
-	batch, err := e.conn.PrepareBatch(ctx, "INSERT INTO "+removalTable+" (workspace, kind, key, before, stamp)")
-	if err != nil {
-		return err
-	}
-	if err := batch.Append(string(ws), kind, r.key, r.before, r.stamp); err != nil {
-		return errors.Join(err, batch.Close())
-	}
-	return batch.Send()
 }

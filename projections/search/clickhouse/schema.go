@@ -10,9 +10,8 @@ import (
 
 // The tables.
 const (
-	rowTable      = "search_row"
-	positionTable = "search_position"
-	removalTable  = "search_removal"
+	rowTable   = "search_row"
+	stateTable = "search_state"
 )
 
 // version is part of each table's comment. Another one means that the tables
@@ -21,6 +20,9 @@ const version = "clawledger audit search, version 1"
 
 // durable has an INSERT return when its files are synced.
 const durable = "fsync_after_insert = 1, fsync_part_directory = 1"
+
+// greatest has merges keep the greatest number.
+const greatest = "SimpleAggregateFunction(max, Int64)"
 
 // schema is how each table is made.
 func schema() map[string]string {
@@ -36,10 +38,8 @@ func schema() map[string]string {
 	return map[string]string{
 		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s",
 			strings.Join(list, ", "), month, durable),
-		positionTable: "(one UInt8, position SimpleAggregateFunction(max, Int64), stamp SimpleAggregateFunction(max, Int64))" +
-			" ENGINE = AggregatingMergeTree ORDER BY one SETTINGS " + durable,
-		removalTable: "(workspace String, kind LowCardinality(String), key String, before Int64, stamp Int64)" +
-			" ENGINE = MergeTree ORDER BY (workspace, kind, key) SETTINGS " + durable,
+		stateTable: fmt.Sprintf("(workspace String, kind String, key String, before Int64, position %[1]s, stamp %[1]s)"+
+			" ENGINE = AggregatingMergeTree ORDER BY (workspace, kind, key, before) SETTINGS %[2]s", greatest, durable),
 	}
 }
 
@@ -59,8 +59,8 @@ func (e *Engine) setUp(ctx context.Context) error {
 			return err
 		}
 		if _, ours := schema()[name]; ours && comment != version {
-			return fmt.Errorf("%w: the table %s says %q and not %q; drop the tables %s, %s and %s, and the index is made again from the log",
-				search.ErrDamaged, name, comment, version, rowTable, positionTable, removalTable)
+			return fmt.Errorf("%w: the table %s says %q and not %q; drop the tables %s and %s, and the index is made again from the log",
+				search.ErrDamaged, name, comment, version, rowTable, stateTable)
 		}
 		found[name] = true
 	}

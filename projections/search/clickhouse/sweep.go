@@ -65,18 +65,12 @@ func (e *Engine) sweep(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// dueRemoval is a removal of any workspace.
-type dueRemoval struct {
-	workspace, kind string
-	removed
-}
-
-func (e *Engine) due(ctx context.Context, age time.Duration) (list []dueRemoval, err error) {
+func (e *Engine) due(ctx context.Context, age time.Duration) (list []note, err error) {
 	s := newStatement()
-	text := "SELECT workspace, kind, key, before, max(stamp) AS newest FROM " + removalTable +
-		" WHERE stamp <= toUnixTimestamp64Micro(now64(6)) - " + s.number(age.Microseconds()) + " GROUP BY workspace, kind, key, before ORDER BY newest"
+	text := "SELECT workspace, kind, key, before, max(stamp) AS newest FROM " + stateTable +
+		" WHERE workspace != '' AND stamp <= toUnixTimestamp64Micro(now64(6)) - " + s.number(age.Microseconds()) + " GROUP BY workspace, kind, key, before ORDER BY newest"
 	err = e.collect(ctx, s, text, func(scan func(...any) error) error {
-		var d dueRemoval
+		var d note
 		err := scan(&d.workspace, &d.kind, &d.key, &d.before, &d.stamp)
 		list = append(list, d)
 		return err
@@ -84,7 +78,7 @@ func (e *Engine) due(ctx context.Context, age time.Duration) (list []dueRemoval,
 	return list, err
 }
 
-func (e *Engine) sweepSome(ctx context.Context, due []dueRemoval) error {
+func (e *Engine) sweepSome(ctx context.Context, due []note) error {
 	erased, expired, swept := newStatement(), newStatement(), newStatement()
 	var tags, rows, done []string
 	for _, d := range due {
@@ -103,7 +97,7 @@ func (e *Engine) sweepSome(ctx context.Context, due []dueRemoval) error {
 	if err := e.mutate(ctx, expired, rowTable, "DELETE WHERE", rows); err != nil {
 		return err
 	}
-	return e.mutate(ctx, swept, removalTable, "DELETE WHERE", done)
+	return e.mutate(ctx, swept, stateTable, "DELETE WHERE", done)
 }
 
 // mutate changes what any of the terms is true of, and waits until the parts are

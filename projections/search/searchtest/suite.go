@@ -172,7 +172,7 @@ func (e *env) agreeOnAll() {
 	e.Helper()
 	for _, ws := range workspaces() {
 		for _, order := range []search.Order{search.NewestFirst, search.OldestFirst} {
-			e.agree(e, search.Query{Workspace: ws, Order: order, Limit: 7})
+			e.agree(e, search.Query{Workspace: ws, Order: order, Limit: 29})
 		}
 	}
 }
