@@ -103,9 +103,9 @@ func (a *ask) set(name, value string) (known bool, err error) {
 // askIn reads the fields of a form: the state that a button carries, or what was
 // typed.
 func askIn(form url.Values) (ask, error) {
-	if state := form.Get("go"); state != "" {
+	if form.Has("go") {
 		var err error
-		if form, err = url.ParseQuery(state); err != nil {
+		if form, err = url.ParseQuery(form.Get("go")); err != nil {
 			return ask{}, errForm
 		}
 	}

@@ -13,7 +13,7 @@ func eventRoutes() []route {
 	return []route{
 		{"GET", "/events/{id}", func(v *visit) error { return v.eventPage(http.StatusOK, eventView{}) }},
 		{"GET", "/events/{id}/record", passRecord},
-		{"POST", "/events/{id}/open", openEvent},
+		{"POST", "/events/{id}", openEvent},
 	}
 }
 
