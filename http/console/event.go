@@ -137,8 +137,11 @@ func newOpened(o api.OpenedEvent) (openedView, error) {
 		return out, nil
 	}
 	var err error
-	if out.JSON, err = readable(o.Payload); err != nil || !isContent(o.Type) {
+	if out.JSON, err = readable(o.Payload); err != nil {
 		return out, err
+	}
+	if out.JSON = plainSigns(out.JSON); !isContent(o.Type) {
+		return out, nil
 	}
 	var content struct{ Body json.RawMessage }
 	if json.Unmarshal(o.Payload, &content) != nil {
@@ -156,4 +159,30 @@ func newOpened(o api.OpenedEvent) (openedView, error) {
 		}
 	}
 	return out, nil
+}
+
+// plainSigns writes the signs of markup as themselves, which JSON on its way here
+// was given as escapes.
+func plainSigns(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		rest := text[i:]
+		switch {
+		case rest[0] != '\\' || len(rest) < 2:
+			out.WriteByte(rest[0])
+			continue
+		case strings.HasPrefix(rest, `\u003c`):
+			out.WriteByte('<')
+		case strings.HasPrefix(rest, `\u003e`):
+			out.WriteByte('>')
+		case strings.HasPrefix(rest, `\u0026`):
+			out.WriteByte('&')
+		default:
+			out.WriteString(rest[:2])
+			i++
+			continue
+		}
+		i += 5
+	}
+	return out.String()
 }

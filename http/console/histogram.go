@@ -7,8 +7,8 @@ import (
 	"github.com/clawoffice/ledger/http/api"
 )
 
-// bar is one span of a histogram.
-type bar struct {
+// histogramBar is one span of a histogram.
+type histogramBar struct {
 	From, To time.Time
 	Events   int64
 	Height   int64 // of 100; at least 3 for something
@@ -17,13 +17,13 @@ type bar struct {
 }
 
 // Y is where the bar's top lies, from above.
-func (b bar) Y() int64 { return 100 - b.Height }
+func (b histogramBar) Y() int64 { return 100 - b.Height }
 
 // histogram is how many events there are over time.
 type histogram struct {
 	Start int64 // Unix seconds
 	Every int64 // seconds
-	Bars  []bar
+	Bars  []histogramBar
 	Most  int64
 	Total int64
 	Ticks []string // times at equal distances, from the first to the last
@@ -75,7 +75,7 @@ func newHistogram(counts api.Histogram, from, to time.Time) histogram {
 	}
 	h.Start = first
 	for at := first; at < last; at += h.Every {
-		h.Bars = append(h.Bars, bar{From: time.Unix(at, 0).UTC(), To: time.Unix(at+h.Every, 0).UTC()})
+		h.Bars = append(h.Bars, histogramBar{From: time.Unix(at, 0).UTC(), To: time.Unix(at+h.Every, 0).UTC()})
 	}
 	h.fill(counts.Items)
 	return h

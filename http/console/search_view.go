@@ -38,7 +38,7 @@ type searchView struct {
 	Order   string
 	State   string // the whole search, for forms
 	Problem *refusal
-	Mark    *mark
+	Mark    *queryFault
 	Asked   bool // there is an answer
 
 	Saved    *chip // the saved search that it begins with
@@ -204,8 +204,8 @@ func fieldTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05")
 }
 
-// mark is where a query can't be read.
-type mark struct{ Before, Wrong, After, Detail string }
+// queryFault is where a query can't be read.
+type queryFault struct{ Before, Wrong, After, Detail string }
 
 var atByte = regexp.MustCompile(`^at byte ([0-9]{1,6}): (.+)$`)
 
@@ -216,19 +216,19 @@ func (s *searchView) refused(r *refusal, a ask) {
 	for _, detail := range r.At("/q") {
 		found := atByte.FindStringSubmatch(detail)
 		if found == nil {
-			s.Mark = &mark{Detail: detail}
+			s.Mark = &queryFault{Detail: detail}
 			continue
 		}
 		at, err := strconv.Atoi(found[1])
 		if err == nil && at <= len(text) {
-			s.Mark = newMark(text, at, found[2])
+			s.Mark = newFault(text, at, found[2])
 			return
 		}
 	}
 }
 
-// newMark marks what stands at a byte, up to the next space.
-func newMark(text string, at int, detail string) *mark {
+// newFault marks what stands at a byte, up to the next space.
+func newFault(text string, at int, detail string) *queryFault {
 	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
 		at--
 	}
@@ -236,7 +236,7 @@ func newMark(text string, at int, detail string) *mark {
 	if i := strings.IndexFunc(text[at:], unicode.IsSpace); i >= 0 {
 		end = at + i
 	}
-	return &mark{text[:at], text[at:end], text[end:], detail}
+	return &queryFault{text[:at], text[at:end], text[end:], detail}
 }
 
 // searchPage answers the page.
