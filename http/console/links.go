@@ -68,6 +68,9 @@ func (l links) BudgetsURL(pairs ...string) string { return with(l.path("/budgets
 // BudgetURL is the page of one budget.
 func (l links) BudgetURL(id string) string { return l.path("/budgets/", id) }
 
+// PricesURL is the table of what models cost.
+func (l links) PricesURL() string { return l.path("/prices") }
+
 // PeopleURL is the list of members.
 func (l links) PeopleURL(pairs ...string) string { return with(l.path("/people"), pairs) }
 

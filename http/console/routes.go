@@ -18,6 +18,8 @@ func routes() []route {
 		approvalRoutes(),
 		grantRoutes(),
 		delegationRoutes(),
+		budgetRoutes(),
+		priceRoutes(),
 		searchRoutes(),
 		eventRoutes(),
 		peopleRoutes(),
