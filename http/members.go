@@ -17,8 +17,8 @@ import (
 func (h *handlers) member(ctx context.Context, ws domain.WorkspaceID, id domain.MemberID, m workspace.Member) (api.Member, error) {
 	out := api.Member{ID: string(id), Status: api.MemberStatus(m.Status), Roles: texts[api.RoleName](m.Roles), Until: timeOf(m.Until),
 		InvitedAt: m.At.UTC(), JoinedAt: m.JoinedAt.UTC()}
-	stream, revision, err := h.directory.Profile(ctx, ws, m.Profile)
-	if errors.Is(err, directory.ErrNotFound) { // not seen yet, or erased before the directory was made
+	stream, revision, err := h.profileOf(ctx, ws, m)
+	if errors.Is(err, directory.ErrNotFound) { // erased before the directory was made
 		out.Erased = m.Erased
 		return out, nil
 	}
@@ -28,6 +28,25 @@ func (h *handlers) member(ctx context.Context, ws domain.WorkspaceID, id domain.
 	profile, erased, err := h.service.Profile(ctx, commands.Place{Stream: stream, Revision: revision})
 	out.Name, out.Email, out.Erased = profile.Name, profile.Email, erased
 	return out, err
+}
+
+// profileOf answers where a member's profile is recorded. Rights come from the
+// log and places from the directory: one that has not got there yet is waited
+// for, so that nobody is shown without a name because a model is late.
+func (h *handlers) profileOf(ctx context.Context, ws domain.WorkspaceID, m workspace.Member) (stream string, revision int64, err error) {
+	stream, revision, err = h.directory.Profile(ctx, ws, m.Profile)
+	if m.Erased || !errors.Is(err, directory.ErrNotFound) {
+		return stream, revision, err
+	}
+	err = h.server.aside(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, readWait)
+		defer cancel()
+		return h.models.CatchUp(ctx, directory.Name)
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	return h.directory.Profile(ctx, ws, m.Profile)
 }
 
 // ListMembers answers who is, was or is asked to be in the workspace.

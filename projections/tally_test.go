@@ -212,7 +212,7 @@ func inRuns(n int) func(iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Deli
 	return func(source iter.Seq2[ledger.Delivery, error]) iter.Seq2[ledger.Delivery, error] {
 		return func(yield func(ledger.Delivery, error) bool) {
 			var held *ledger.Delivery
-			length := 0
+			n, length := n, 0 // each subscription has its own
 			for d, err := range source {
 				if held != nil {
 					length++
