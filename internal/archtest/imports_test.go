@@ -100,6 +100,7 @@ var foreigners = []foreign{
 	{"github.com/ebitengine/purego", []string{"internal/chrig"}, "the product links no shared library"},
 	{"github.com/ClickHouse", []string{"internal/chrig", "projections/search/clickhouse"}, "one engine, one folder"},
 	{module + "/internal/chrig", []string{"internal/chrig"}, "the ClickHouse rig is for tests"},
+	{"github.com/chromedp", nil, "browsers are for tests"},
 	{"github.com/stretchr/testify", nil, "tests use testing and go-cmp"},
 }
 

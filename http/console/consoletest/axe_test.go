@@ -1,0 +1,47 @@
+package consoletest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+)
+
+// axeTags are the rules that pages are held to: WCAG up to 2.2, AA.
+const axeTags = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]`
+
+// finding is a violation that axe-core reports.
+type finding struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		HTML, FailureSummary string
+		Target               []any
+	}
+}
+
+// serious reports whether it keeps somebody from using the page.
+func (f finding) serious() bool { return f.Impact == "serious" || f.Impact == "critical" }
+
+func (f finding) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s (%s): %s", f.ID, f.Impact, f.Help)
+	for i, n := range f.Nodes {
+		if i == 4 {
+			fmt.Fprintf(&out, "\n    and %d more", len(f.Nodes)-i)
+			break
+		}
+		fmt.Fprintf(&out, "\n    %v %.200s\n    %s", n.Target, n.HTML, strings.ReplaceAll(n.FailureSummary, "\n", " "))
+	}
+	return out.String()
+}
+
+// findings runs axe-core over the page as it looks now.
+func (b *tab) findings() (out []finding) {
+	b.t.Helper()
+	if !b.is("globalThis.axe") {
+		b.run(chromedp.Evaluate(b.r.axe+";0", nil))
+	}
+	b.eval(`axe.run(document, {runOnly: {type: "tag", values: `+axeTags+`}, resultTypes: ["violations"]}).then((r) => r.violations.map((v) => ({
+		id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => ({html: n.html, failureSummary: n.failureSummary, target: n.target})) })))`, &out)
+	return out
+}
