@@ -7,7 +7,7 @@ FUZZTIME ?= 2s
 RECORDS ?= 200000
 
 BIN := bin/clawledger
-NPM := internal/eventlog/esdbface/testdata/npm internal/webhook/testdata/npm
+NPM := internal/eventlog/esdbface/testdata/npm internal/webhook/testdata/npm http/console/consoletest/testdata/npm
 
 # The ClickHouse engine that tests run is published for this kind of machine
 # alone. Elsewhere its tests are skipped; here they fail if it is not installed.
@@ -39,7 +39,7 @@ run: build ## Build and serve on $(LISTEN), data in $(DATA)
 
 .PHONY: test
 test: deps vet fuzz ## Everything: vet, short fuzzing, all tests with the race detector
-	if command -v npm >/dev/null 2>&1; then export CLAWLEDGER_REQUIRE_PEERS=$(REQUIRE_PEERS); fi; $(GO) test -race -timeout 15m ./...
+	if [ -n "$$CI" ] || { command -v npm && command -v chromium; } >/dev/null 2>&1; then export CLAWLEDGER_REQUIRE_PEERS=$(REQUIRE_PEERS); fi; $(GO) test -race -timeout 15m ./...
 
 .PHONY: deps
 deps: ## Install what tests need beside Go, where that can be done
@@ -48,9 +48,12 @@ deps: ## Install what tests need beside Go, where that can be done
 	  else echo "note: no C compiler, which the race detector needs; install gcc"; fi; fi
 	@if ! command -v npm >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  apt-get update -q && apt-get install -y -q --no-install-recommends nodejs npm || true; fi
+	@if ! command -v chromium >/dev/null 2>&1 && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core || true; fi
+	@command -v chromium >/dev/null 2>&1 || echo "note: no Chromium, so the tests of the console in a browser are skipped; install chromium"
 	@if command -v npm >/dev/null 2>&1; then \
 	  for dir in $(NPM); do ( cd $$dir && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund; } ) || exit 1; done; \
-	else echo "note: no npm, so the tests with Node and with ClickHouse are skipped"; fi
+	else echo "note: no npm, so the tests with Node, with ClickHouse and in a browser are skipped"; fi
 	$(GO) mod download
 
 .PHONY: vet
