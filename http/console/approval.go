@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,6 +65,8 @@ func (v *visit) fillApproval(view *approvalView) error {
 		return err
 	}
 	view.Approval, view.Approved, view.Grave = a, approvals(a), grave(a.Requirement.Risk)
+	slices.Sort(view.Approval.Excluded)
+	view.Approval.Excluded = slices.Compact(view.Approval.Excluded)
 	view.Action = newExactAction(v.ws, a.Execution, a.Policy, a.Version, a.Action, a.ActionDigest)
 	for n := range max(a.Requirement.Count, 1) {
 		view.Progress = append(view.Progress, n < view.Approved)
@@ -153,7 +156,17 @@ func (v *visit) neighbours(a api.Approval) (*comparison, *api.Approval, error) {
 	if before == nil {
 		return nil, after, nil
 	}
-	return &comparison{*before, same, diffLines(prettyParams(before.Action.Params), prettyParams(a.Action.Params))}, after, nil
+	return &comparison{*before, same, diffLines(lineByLine(before.Action.Params), lineByLine(a.Action.Params))}, after, nil
+}
+
+// lineByLine is parameters for a comparison: without the commas at the ends of
+// lines, which say nothing and would make the line before an added one differ.
+func lineByLine(params json.RawMessage) string {
+	lines := strings.Split(prettyParams(params), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSuffix(l, ",")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // nearest is the request nearest in time to a, among those on one side of it: of

@@ -67,10 +67,20 @@ func (v *visit) budget(status int, view budgetView) error {
 	for _, l := range view.Usage.Lines {
 		view.Lines = append(view.Lines, newLimitLine(l))
 	}
+	slices.SortStableFunc(view.Lines, func(a, b limitLine) int { // those with a limit first
+		return cmp.Compare(unlimited(a), unlimited(b))
+	})
 	view.choose(v)
 	view.draw(v.now())
 	view.Agents, view.Models = sharesBy(view.Usage.By, func(s api.Share) string { return s.Actor }), sharesBy(view.Usage.By, func(s api.Share) string { return s.Model })
 	return v.pageStatus(status, "budget.html", "budgets", "Budget "+id, view)
+}
+
+func unlimited(l limitLine) int {
+	if l.Limit == nil {
+		return 1
+	}
+	return 0
 }
 
 // choose finds the amount to draw: the one asked for, else the first with a
@@ -78,10 +88,8 @@ func (v *visit) budget(status int, view budgetView) error {
 func (b *budgetView) choose(v *visit) {
 	asked := api.Amount(v.query("amount"))
 	b.Amount = api.AmountCostMicros
-	for _, l := range slices.Backward(b.Lines) {
-		if l.Limit != nil {
-			b.Amount = l.Amount
-		}
+	if len(b.Lines) > 0 && b.Lines[0].Limit != nil {
+		b.Amount = b.Lines[0].Amount
 	}
 	for _, l := range b.Lines {
 		if l.Amount == asked {

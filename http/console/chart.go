@@ -11,11 +11,11 @@ import (
 )
 
 // gauge is how much of a limit is used and reserved, as lengths of a line that is
-// gaugeWidth long. Where there is no limit, or it is passed, the line is what is
-// used and reserved.
+// gaugeWidth long. Where the limit is passed, the line is what is used and
+// reserved. Without a limit there is nothing to draw.
 type gauge struct {
 	Used, Reserved, Over int // lengths; Over is the part beyond the limit
-	Limit                int // where the limit lies; 0 without one
+	Limit                int // where the limit lies
 	Percent              int // of the limit that is taken
 	Exceeded             bool
 }
@@ -23,26 +23,17 @@ type gauge struct {
 const gaugeWidth = 1000
 
 func newGauge(line api.UsageLine) gauge {
-	taken := addUp(line.Used, line.Reserved)
 	if line.Limit == nil {
-		return gauge{Used: part(line.Used, taken), Reserved: gaugeWidth - part(line.Used, taken)}.without(taken == 0)
-	}
-	limit := *line.Limit
-	whole := max(limit, taken, 1)
-	b := gauge{Limit: part(limit, whole), Percent: percent(taken, limit), Exceeded: taken > limit}
-	b.Used = part(line.Used, whole)
-	b.Reserved = part(taken, whole) - b.Used
-	if b.Exceeded {
-		b.Over = gaugeWidth - b.Limit
-	}
-	return b
-}
-
-func (b gauge) without(nothing bool) gauge {
-	if nothing {
 		return gauge{}
 	}
-	return b
+	taken, limit := addUp(line.Used, line.Reserved), *line.Limit
+	whole := max(limit, taken, 1)
+	g := gauge{Limit: part(limit, whole), Percent: percent(taken, limit), Exceeded: taken > limit, Used: part(line.Used, whole)}
+	g.Reserved = part(taken, whole) - g.Used
+	if g.Exceeded {
+		g.Over = gaugeWidth - g.Limit
+	}
+	return g
 }
 
 // part is n of whole on a line.
@@ -104,7 +95,7 @@ type lineChart struct {
 
 // newLineChart draws a course into so many pixels; worded words an amount.
 func newLineChart(c course, w, h int, worded func(int64) string) lineChart {
-	g := lineChart{W: w, H: h, X0: 56, X1: w - 8, Y0: 12, Y1: h - 24}
+	g := lineChart{W: w, H: h, X0: 56, X1: w - 8, Y0: 24, Y1: h - 24}
 	top := int64(1)
 	for _, p := range c.Points {
 		top = max(top, p.Value)
@@ -217,7 +208,7 @@ type columnChart struct {
 
 // newColumnChart draws values beside each other, the oldest first.
 func newColumnChart(values []int64, labels []string, limit *int64, w, h int, worded func(int64) string) columnChart {
-	g := columnChart{W: w, H: h, X0: 56, X1: w - 8, Y0: 12, Y1: h - 24}
+	g := columnChart{W: w, H: h, X0: 56, X1: w - 8, Y0: 24, Y1: h - 24}
 	top := int64(1)
 	for _, v := range values {
 		top = max(top, v)
