@@ -46,10 +46,15 @@ func newExactAction(ws, execution, policy string, version int, in api.ActionInpu
 	a.Omitted = max(root.size()-maxParams, 0)
 	a.Pretty = prettyParams(in.Params)
 	if a.Canonical, err = canonicalAction(ws, execution, policy, version, in); err == nil {
-		sum := sha256.Sum256([]byte(a.Canonical))
-		a.Agrees = base64.RawURLEncoding.EncodeToString(sum[:]) == digest
+		a.Agrees = sha256Text(a.Canonical) == digest
 	}
 	return a
+}
+
+// sha256Text is a digest as the ledger writes it.
+func sha256Text(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // canonicalAction is the text that the digest of an action is of: the RFC 8785

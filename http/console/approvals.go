@@ -132,7 +132,8 @@ func (v *visit) listWaiting(view *approvalsView) error {
 	}
 	byUrgency(waiting)
 	page, _ := strconv.Atoi(v.query("page"))
-	from := min(max(page, 0)*approvalsPage, len(waiting))
+	page = min(max(page, 0), waitingRead)
+	from := min(page*approvalsPage, len(waiting))
 	to := min(from+approvalsPage, len(waiting))
 	view.Total, view.More = len(waiting), more
 	view.Approvals = v.approvalRows(waiting[from:to], mine)

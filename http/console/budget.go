@@ -172,6 +172,9 @@ func cumulative(steps []usageStep, c course, used int64) []point {
 // that never ends its days.
 func (b *budgetView) past(zone *time.Location, worded func(int64) string) {
 	u, layout := b.Usage, map[api.Window]string{api.WindowHour: "2 Jan 15:04", api.WindowDay: "2 Jan", api.WindowWeek: "2 Jan", api.WindowMonth: "Jan 2006"}[b.Budget.Window]
+	if b.Endless {
+		zone = time.UTC // its days are counted there
+	}
 	row := func(w api.PastWindow, present bool) {
 		r := pastRow{PastWindow: w, Label: w.Start.In(zone).Format(cmp.Or(layout, "2 Jan")), Value: of(b.Amount, w.Calls, w.PromptTokens, w.OutputTokens, w.CostMicros), Present: present}
 		r.Over = b.Line.Limit != nil && !b.Endless && r.Value > *b.Line.Limit

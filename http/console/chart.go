@@ -194,7 +194,6 @@ type column struct {
 	X, Y, W, H int
 	Label      string
 	Over       bool
-	URL        string
 }
 
 // columnChart is windows beside each other.
