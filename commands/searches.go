@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/domain/journal"
 	"github.com/clawoffice/ledger/domain/searchbook"
@@ -66,13 +68,16 @@ func (s *Service) SearchBook(ctx context.Context, ws domain.WorkspaceID) (search
 // one look.
 func (s *Service) RecordSearch(ctx context.Context, c Call, e journal.Searched) error {
 	key := fmt.Sprint(c.Workspace, "\x00", c.Credential, "\x00", c.Actor, "\x00", e.Query, "\x00", e.From, "\x00", e.Until, "\x00", e.Reason)
-	if s.looks.recent(key, s.now()) {
-		return nil
-	}
-	_, err := s.journal(ctx, s.then(c, "searched"), e) // the call may record more
-	if err == nil {
-		s.looks.note(key, s.now())
-	}
+	_, err, _ := s.looks.now.Do(key, func() (any, error) { // also of calls that come at once
+		if s.looks.recent(key, s.now()) {
+			return nil, nil
+		}
+		_, err := s.journal(ctx, s.then(c, "searched"), e) // the call may record more
+		if err == nil {
+			s.looks.note(key, s.now())
+		}
+		return nil, err
+	})
 	return err
 }
 
@@ -121,6 +126,7 @@ func (s *Service) OpenTexts(ctx context.Context, c Call, ids []string, reason st
 
 // looks remembers searches that were just recorded.
 type looks struct {
+	now  singleflight.Group
 	mu   sync.Mutex
 	last map[string]time.Time
 }

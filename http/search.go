@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clawoffice/ledger/domain"
@@ -49,6 +50,7 @@ func (h *handlers) ask(ctx context.Context, t terms) (index.Ask, error) {
 		return a, queryError("/filters", err)
 	}
 	a.Query.Terms = append(a.Query.Terms, more.Terms...)
+	wholeStreams(a.Workspace, a.Query)
 	if len(a.Query.Terms) > query.MaxTerms {
 		return a, searchError(fmt.Errorf("%w: it has more than %d terms", search.ErrQuery, query.MaxTerms))
 	}
@@ -56,6 +58,22 @@ func (h *handlers) ask(ctx context.Context, t terms) (index.Ask, error) {
 		return a, invalidParameter("to", "The search ends before it begins; choose a later end.")
 	}
 	return a, nil
+}
+
+// wholeStreams gives streams the workspace before their name, which the API
+// leaves out wherever it shows one.
+func wholeStreams(ws domain.WorkspaceID, q query.Query) {
+	for _, term := range q.Terms {
+		match, ok := term.Is.(query.Match)
+		if !ok || match.Field != search.Stream {
+			continue
+		}
+		for i, p := range match.Any {
+			if prefix := string(ws) + "/"; !strings.HasPrefix(p.Text, prefix) && p.Text != "" {
+				match.Any[i].Text = prefix + p.Text
+			}
+		}
+	}
 }
 
 // queryError says where a query can't be read.

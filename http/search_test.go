@@ -50,6 +50,8 @@ func TestSearch(t *testing.T) {
 		{"filters", `{"filters":{"type":["` + prompt + `"],"execution":["` + id + `"]}}`, []string{prompt}},
 		{"query and filters", `{"q":"invoice","filters":{"-type":["` + prompt + `"]}}`, []string{answer}},
 		{"a time in which nothing was", `{"q":"invoice","to":"2020-01-01T00:00:00Z"}`, []string{}},
+		{"a stream as it is shown", `{"q":"stream:execution-` + id + ` type:execution.prompt*"}`, []string{prompt}},
+		{"streams that begin alike", `{"q":"stream:execution-* type:execution.prompt*"}`, []string{prompt}},
 		{"absent words", `{"q":"nowhere"}`, []string{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

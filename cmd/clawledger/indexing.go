@@ -43,7 +43,8 @@ type indexing struct {
 	running context.Context
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	under   bool // a rebuild is under way
+	under   bool       // a rebuild is under way
+	turn    sync.Mutex // held from its beginning until the one before is deleted
 	done    float64
 }
 
@@ -93,9 +94,12 @@ func (x *indexing) Rebuild() error {
 		return fmt.Errorf("%w: another replica fills the index; ask that one", search.ErrUnavailable)
 	case x.under:
 		return nil
+	case !x.turn.TryLock():
+		return fmt.Errorf("%w: the one before is still deleted", search.ErrUnavailable)
 	}
 	x.under, x.done = true, 0
 	x.work.Go(func() {
+		defer x.turn.Unlock()
 		start := time.Now()
 		err := x.rebuild(x.running)
 		x.mu.Lock()
@@ -140,7 +144,56 @@ func (x *indexing) rebuild(ctx context.Context) (err error) {
 	if err := x.shelf.promote(ctx, number); err != nil {
 		return errors.Join(err, old.Close())
 	}
+	x.mu.Lock()
+	x.under = false
+	x.mu.Unlock()
+	if x.writes != nil { // others must have heard of it
+		select {
+		case <-time.After(3 * hearEvery):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), old.Close()) // the next rebuild drops it
+		}
+	}
 	return errors.Join(old.Close(), x.shelf.drop(ctx, before.Number))
+}
+
+// hearEvery is how often a replica asks whether another one made the index again.
+const hearEvery = 5 * time.Second
+
+// hear lets generations answer that another replica made, until ctx ends.
+func (x *indexing) hear(ctx context.Context) {
+	if x.writes == nil {
+		return
+	}
+	tick := time.NewTicker(hearEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := x.hearOnce(ctx); err != nil && ctx.Err() == nil {
+			x.log.Warn("whether the search index was made again can't be asked", "error", err)
+		}
+	}
+}
+
+func (x *indexing) hearOnce(ctx context.Context) error {
+	number, err := x.shelf.current(ctx)
+	if under, _ := x.Rebuilding(); err != nil || under || number == x.model.Generation() {
+		return err
+	}
+	next, err := x.shelf.open(ctx, number)
+	if err != nil {
+		return err
+	}
+	x.model.Take(index.Generation{Number: number, Engine: next})
+	x.mu.Lock()
+	old := x.open
+	x.open = next
+	x.mu.Unlock()
+	return old.Close()
 }
 
 // retain takes old events out now and then, until ctx ends.

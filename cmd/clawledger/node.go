@@ -150,7 +150,16 @@ func (n *node) readModels(ctx context.Context) (err error) {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	dir := filepath.Join(n.config.Data, "search")
-	if n.indexing, err = newIndexing(ctx, folder{dir}, n.sealed, dir, n.program.log, nil); err != nil {
+	shelf, done, err := shelfOf(ctx, n.config.Search, dir)
+	if err != nil {
+		return err
+	}
+	n.later(done)
+	var writes func() bool
+	if n.shared && n.config.Search != "" { // all replicas share one index, and one fills it
+		writes = func() bool { return n.lease.Held() }
+	}
+	if n.indexing, err = newIndexing(ctx, shelf, n.sealed, dir, n.program.log, writes); err != nil {
 		return err
 	}
 	n.later(n.indexing.Close)
@@ -204,6 +213,7 @@ func (n *node) Run(ctx context.Context) error {
 	n.running.Go(func() { n.lease.Run(background) })
 	n.running.Go(func() { n.chores().run(background) })
 	n.running.Go(func() { n.indexing.retain(background) })
+	n.running.Go(func() { n.indexing.hear(background) })
 	n.running.Go(func() { failed <- n.server.Serve(n.listener) })
 	if n.face != nil {
 		n.running.Go(func() { failed <- n.face.Serve(n.faceListener) })

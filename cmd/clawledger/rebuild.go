@@ -19,6 +19,7 @@ type rebuildCmd struct {
 	Data     string   `help:"Data directory of the stopped server, where the models are." placeholder:"DIR" required:"" type:"existingdir" group:"storage"`
 	Keys     string   `help:"Key directory. Default: DATA/keys." placeholder:"DIR" type:"path" group:"storage"`
 	Eventlog string   `help:"Connection string of EventStoreDB, if the log is there." placeholder:"esdb://…" group:"storage"`
+	Search   string   `help:"Connection string of ClickHouse, if the search index is there." placeholder:"clickhouse://…" group:"storage"`
 	JSON     bool     `name:"json" help:"Answer JSON."`
 }
 
@@ -56,7 +57,11 @@ func (c *rebuildCmd) Run(p *program) (err error) {
 
 func (c *rebuildCmd) rebuild(p *program, s *sealed) (err error) {
 	dir := filepath.Join(c.Data, "search")
-	shelf := folder{dir}
+	shelf, done, err := shelfOf(p.ctx, c.Search, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	if len(c.Models) == 0 || slices.Contains(c.Models, index.Name) {
 		if err := anew(p.ctx, shelf); err != nil {
 			return err

@@ -17,6 +17,8 @@ type serveCmd struct {
 	Keys     string `help:"Key directory, shared by all replicas. Default: DATA/keys." placeholder:"DIR" type:"path" group:"storage"`
 	Eventlog string `help:"Keep the log in EventStoreDB, by this connection string, instead of in DATA." placeholder:"esdb://…" group:"storage"`
 
+	Search string `help:"Keep the search index in ClickHouse, by this connection string, instead of in DATA." placeholder:"clickhouse://…" group:"storage"`
+
 	Listen   string `help:"Address to listen on." default:"127.0.0.1:8080" placeholder:"ADDR" group:"network"`
 	TLSCert  string `name:"tls-cert" help:"PEM certificate. It is read again when it changes." placeholder:"FILE" type:"path" group:"network"`
 	TLSKey   string `name:"tls-key" help:"Its PEM private key." placeholder:"FILE" type:"path" group:"network"`

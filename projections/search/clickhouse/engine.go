@@ -39,16 +39,29 @@ type Options struct {
 // they are of another version, and [search.ErrUnavailable] if the server can't
 // be reached.
 func Open(ctx context.Context, dsn string, o Options) (*Engine, error) {
-	if o.SweepAfter == 0 {
-		o.SweepAfter = time.Hour
+	options, err := parse(dsn)
+	if err != nil {
+		return nil, err
 	}
-	o.SweepAfter = max(o.SweepAfter, 2*longestInsert)
+	return open(ctx, options, o)
+}
+
+// parse reads a connection string.
+func parse(dsn string) (*clickhouse.Options, error) {
 	options, err := clickhouse.ParseDSN(dsn) // which hides the password in its errors
 	if err != nil {
 		return nil, fmt.Errorf("reading the connection string of ClickHouse: %w", err)
 	}
 	options.Debug = false // it would print statements
 	options.ClientInfo.Products = append(options.ClientInfo.Products, struct{ Name, Version string }{"clawledger", "search"})
+	return options, nil
+}
+
+func open(ctx context.Context, options *clickhouse.Options, o Options) (*Engine, error) {
+	if o.SweepAfter == 0 {
+		o.SweepAfter = time.Hour
+	}
+	o.SweepAfter = max(o.SweepAfter, 2*longestInsert)
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("opening the search index on ClickHouse: %w", err)

@@ -16,8 +16,7 @@ import (
 	"github.com/clawoffice/ledger/projections/search"
 )
 
-// explain makes an error what callers branch on. It is the only place that knows
-// ClickHouse's codes.
+// explain is explain, where a closed engine explains everything.
 func (e *Engine) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -25,6 +24,12 @@ func (e *Engine) explain(ctx context.Context, err error) error {
 	if gone := e.alive(ctx); gone != nil {
 		return gone
 	}
+	return explain(ctx, err)
+}
+
+// explain makes an error what callers branch on. It is the only place that knows
+// ClickHouse's codes.
+func explain(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); ok && errors.Is(err, os.ErrDeadlineExceeded) && time.Until(deadline) < time.Second {
 		return context.DeadlineExceeded // the connection has the context's deadline, and may be first to notice
 	}

@@ -66,6 +66,18 @@ func (m *Model) Rebuild(ctx context.Context, next Generation, dir string, option
 	return before, nil
 }
 
+// Take lets a generation answer that another replica filled, and returns the one
+// before.
+func (m *Model) Take(next Generation) Generation {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.current.Generation
+	m.current = newGeneration(next)
+	return before
+}
+
 const (
 	tellEvery = 250 * time.Millisecond // progress
 	near      = 2 * time.Second        // in which a model that keeps up gets to where the log ended
