@@ -75,6 +75,7 @@ func (c *Console) newMux() *http.ServeMux {
 		"POST " + root + "join":      join,
 		"POST " + root + "theme":     setTheme,
 		"GET " + root + "signed-out": showSignedOut,
+		"GET " + root + "forget.svg": forgetPages,
 	} {
 		mux.HandleFunc(exactly(pattern), c.outside(h))
 	}

@@ -52,3 +52,18 @@ var errNotRevoked = refuse(http.StatusServiceUnavailable, "session_not_revoked",
 
 // showSignedOut says that it is done.
 func showSignedOut(d *door) error { return d.page("signedout.html", "Signed out", nil) }
+
+// forgetPages is a picture on the page above, whose answer makes the browser
+// forget the pages that it keeps for going back. It does so whatever their
+// Cache-Control says, and a header of that page itself comes too early: the last
+// page of the session is put away only after it. Pages of others can't order it.
+func forgetPages(d *door) error {
+	if site := d.r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return errNoPage
+	}
+	icon := d.assets["icon.svg"]
+	d.w.Header().Set("Clear-Site-Data", `"cache"`)
+	d.w.Header().Set("Content-Type", icon.kind)
+	_, _ = d.w.Write(icon.plain) // the browser is gone if this fails
+	return nil
+}

@@ -54,7 +54,9 @@ func need(t *testing.T) *rig {
 	case err != nil:
 		t.Fatal(err)
 	}
-	return r
+	own := *r
+	own.story.office, own.strange.office = r.story.in(t), r.strange.in(t)
+	return &own
 }
 
 // missing says what is not installed, and how to get it.

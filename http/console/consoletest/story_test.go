@@ -24,6 +24,18 @@ type office struct {
 	agents map[string]agent  // by name
 }
 
+// in is the office as another test knows it.
+func (o office) in(t failer) office {
+	out := office{o.ws, map[string]person{}, map[string]agent{}}
+	for role, p := range o.people {
+		out.people[role] = person{p.name, p.id, p.client.in(t)}
+	}
+	for name, a := range o.agents {
+		out.agents[name] = agent{a.name, a.id, a.client.in(t)}
+	}
+	return out
+}
+
 // at is an address of the API below the workspace.
 func (o office) at(path string) string { return "/v1/workspaces/" + o.ws + path }
 

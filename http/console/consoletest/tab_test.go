@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // tab is a page of the browser. What goes wrong in it fails the test at its end,
@@ -28,8 +29,9 @@ type tab struct {
 	mu       sync.Mutex
 	bad      []string
 	expected [][]string
-	status   int    // of the last document
-	beyond   string // another address that the tab may go to
+	asked    []string // addresses of requests
+	status   int      // of the last document
+	beyond   string   // another address that the tab may go to
 }
 
 // open opens a tab that knows nothing of others.
@@ -182,16 +184,48 @@ func (b *tab) fill(selector, text string) {
 	b.run(chromedp.Focus(selector, chromedp.ByQuery), chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q).select?.()", selector), nil), input.InsertText(text))
 }
 
-// press presses keys, one after the other.
+// press presses keys, one after the other, as a keyboard does: what a script
+// prevents at keydown types nothing.
 func (b *tab) press(keys string, modifiers ...input.Modifier) {
 	b.t.Helper()
-	b.run(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+	var held input.Modifier
+	for _, m := range modifiers {
+		held |= m
+	}
+	for _, r := range keys {
+		key, known := kb.Keys[r]
+		if !known {
+			b.t.Fatalf("there is no key for %q", r)
+		}
+		with := held
+		if key.Shift {
+			with |= input.ModifierShift
+		}
+		press := func(kind input.KeyType) *input.DispatchKeyEventParams {
+			return input.DispatchKeyEvent(kind).WithKey(key.Key).WithCode(key.Code).WithWindowsVirtualKeyCode(key.Windows).WithModifiers(with)
+		}
+		down := press(input.KeyDown)
+		if held&^input.ModifierShift == 0 {
+			down = down.WithText(key.Text).WithUnmodifiedText(key.Unmodified)
+		}
+		b.run(down, press(input.KeyUp))
+	}
 }
 
 // text is what can be read in an element, "" if there is none.
 func (b *tab) text(selector string) (text string) {
 	_ = b.try(chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector), &text))
 	return text
+}
+
+// reads fails if nothing on the page, fields included, has the text.
+func (b *tab) reads(text string) {
+	b.t.Helper()
+	var all string
+	b.eval(`document.body.innerText + "\n" + [...document.querySelectorAll('input, textarea')].map((f) => f.value).join("\n")`, &all)
+	if !strings.Contains(all, text) {
+		b.t.Errorf("at %s there is no %q in\n%s", b.address(), text, all)
+	}
 }
 
 // says fails if an element does not have the text.

@@ -85,6 +85,7 @@ func (b *tab) leaves(address string) {
 		return
 	}
 	b.mu.Lock()
+	b.asked = append(b.asked, address)
 	beyond := b.beyond
 	b.mu.Unlock()
 	if !strings.HasPrefix(address, b.r.program.url+"/") && (beyond == "" || !strings.HasPrefix(address, beyond)) {
