@@ -147,6 +147,9 @@ func amountName(a api.Amount) string {
 	return words(a)
 }
 
+// AmountName is amountName, for templates.
+func (f *frame) AmountName(a api.Amount) string { return amountName(a) }
+
 // Amount words a number of an amount: money for cost, else a count.
 func (f *frame) Amount(a api.Amount, n int64) string {
 	if a == api.AmountCostMicros {

@@ -178,13 +178,18 @@ func (e *timelineEntry) gate() string {
 	return tone(e.Decision.Effect)
 }
 
+// granted is the state of an action that a standing grant covered.
+const granted = "granted in advance"
+
 // settle says of each approval and prompt that an entry opened what became of it.
 func settle(all []timelineEntry) {
 	actions, prompts := map[string]string{}, map[string]string{}
 	for _, e := range all {
 		switch e.Type {
 		case "execution.action_authorized.v1":
-			actions[e.Action] = "approved"
+			if actions[e.Action] = "approved"; e.Grant != "" {
+				actions[e.Action] = granted
+			}
 		case "execution.action_denied.v1":
 			actions[e.Action] = e.Reason
 		case "execution.completion_recorded.v1":
@@ -201,7 +206,10 @@ func settle(all []timelineEntry) {
 		switch {
 		case e.Decision != nil && e.Approval != "" && !e.Again():
 			e.State = actions[e.Action]
-			if e.State == "" && !ended {
+			switch {
+			case e.State == granted:
+				e.Approval = "" // nobody was asked, so there is none of that id
+			case e.State == "" && !ended:
 				e.State = "pending"
 			}
 		case e.Type == "execution.prompt_recorded.v1":
