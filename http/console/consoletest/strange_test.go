@@ -1,6 +1,7 @@
 package consoletest
 
 import (
+	"maps"
 	"strings"
 	"time"
 )
@@ -21,7 +22,7 @@ var hostile = []string{
 // strange is an office where everything that can be named has a hostile name.
 type strange struct {
 	office
-	execution, denied, approval, grave, decided, grant, saved string
+	execution, failed, denied, approval, grave, decided, grant, saved string
 }
 
 // evil is text with everything hostile in it, and a word before it to tell one
@@ -73,11 +74,13 @@ func (s *strange) work(bot agent) {
 	s.talk(bot.client, s.execution, "javascript:alert", evil("question"), evil("answer"), 10, 10)
 	s.denied = s.request(bot.client, workflow, action("data.export", params)).text("id")
 	first := bot.do(201, "POST", s.at("/executions/"+s.execution+"/actions"), fields{"action": action("payment.initiate", params)})
+	params = maps.Clone(params)
 	params[evil("name")] = evil("other value")
 	s.grave = bot.do(201, "POST", s.at("/executions/"+s.execution+"/actions"), fields{"action": action("payment.initiate", params)}).text("approval_id")
 	digest := first.text("action_digest")
 	s.decided = first.text("approval_id")
 	s.people["supervisor"].do(200, "POST", s.at("/approvals/"+s.decided+"/decision"), fields{"decision": "deny", "reason": evil("denied"), "action_digest": digest})
 	s.approval = s.request(bot.client, workflow, action("table.update", params)).text("approval_id")
-	bot.do(200, "POST", s.at("/executions/"+s.execution+"/fail"), fields{"reason": cut("failure", 490), "result": fields{"x": evil("result")}})
+	s.failed = s.start(bot.client, bot.do(201, "POST", s.at("/executions"), fields{"workflow": workflow, "action": call}), call)
+	bot.do(200, "POST", s.at("/executions/"+s.failed+"/fail"), fields{"reason": cut("failure", 490), "result": fields{"x": evil("result")}})
 }

@@ -140,13 +140,28 @@ func (b *tab) next(do func()) {
 // visit goes to an address of the program and answers the status.
 func (b *tab) visit(path string) int {
 	b.t.Helper()
+	return b.load(b.r.program.url + path)
+}
+
+// load goes to any address.
+func (b *tab) load(address string) int {
+	b.t.Helper()
 	b.next(func() {
 		b.run(chromedp.ActionFunc(func(ctx context.Context) error {
-			_, _, _, _, err := page.Navigate(b.r.program.url + path).Do(ctx)
+			_, _, _, _, err := page.Navigate(address).Do(ctx)
 			return err
 		}))
 	})
 	return b.answered()
+}
+
+// goBeyond goes to an address that is not the program's.
+func (b *tab) goBeyond(address string) {
+	b.t.Helper()
+	b.mu.Lock()
+	b.beyond = address
+	b.mu.Unlock()
+	b.load(address)
 }
 
 // answered is the status of the last document.
