@@ -19,8 +19,7 @@ func BenchmarkEngine(b *testing.B) {
 	if os.Getenv("CLAWLEDGER_TEST_CLICKHOUSE") != "" {
 		dsn = chrigtest.DSN(b, clickhouse.Native)
 	} else {
-		dsn = chrigtest.Start(b, searchtest.BenchDir(b, "clickhouse")).DSN(clickhouse.Native)
-		dsn = benchDatabase(b, dsn)
+		dsn = chrigtest.Start(b, searchtest.BenchDir(b, "clickhouse")).DSN(b, clickhouse.Native)
 	}
 	e := openTest(b, dsn)
 	searchtest.Bench(b, e, func() int64 {
@@ -33,24 +32,6 @@ func BenchmarkEngine(b *testing.B) {
 		b.Logf("%d parts", parts)
 		return int64(bytes)
 	})
-}
-
-// benchDatabase stays in the rig's directory, so that a second run finds it.
-func benchDatabase(b *testing.B, dsn string) string {
-	b.Helper()
-	o, err := clickhouse.ParseDSN(dsn)
-	if err != nil {
-		b.Fatal(err)
-	}
-	conn, err := clickhouse.Open(o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	if err := conn.Exec(b.Context(), "CREATE DATABASE IF NOT EXISTS bench ENGINE = Atomic"); err != nil {
-		b.Fatal(err)
-	}
-	return dsn[:len(dsn)-len("default")] + "bench"
 }
 
 // settle waits for a while until no merge goes on, as on a server that is not

@@ -39,30 +39,27 @@ func (e *Engine) find(ctx context.Context, q search.Query, after int64) (page se
 	if err != nil {
 		return search.Page{}, err
 	}
-	wanted := q.PageSize() + 1 // one more tells whether there is a next page
-	for {
-		asked := wanted - len(page.Rows)
-		hits, err := e.hits(ctx, q, v, after, asked)
-		if err != nil {
+	size := q.PageSize()
+	for asked, more := size+2, true; more && len(page.Rows) <= size; { // a row more tells whether there is a next page
+		var hits []hit
+		if hits, more, err = e.hits(ctx, q, v, after, asked); err != nil {
 			return search.Page{}, err
 		}
-		full := len(hits) == asked
-		if full {
-			after = int64(hits[len(hits)-1].row.Position)
+		if len(hits) == 0 {
+			asked *= 2 // they were all versions of one row
+			continue
 		}
-		if hits, err = e.newestVersions(ctx, q, hits); err != nil {
+		after = int64(hits[len(hits)-1].row.Position)
+		if hits, err = e.current(ctx, q, hits); err != nil {
 			return search.Page{}, err
 		}
 		for _, h := range hits {
 			page.Rows = append(page.Rows, h.row)
 		}
-		if !full || len(page.Rows) == wanted {
-			break
-		}
 	}
-	if len(page.Rows) == wanted {
-		page.Rows = page.Rows[:wanted-1]
-		page.Next = search.CursorAt(q.Order, page.Rows[wanted-2].Position)
+	if len(page.Rows) > size {
+		page.Rows = page.Rows[:size]
+		page.Next = search.CursorAt(q.Order, page.Rows[size-1].Position)
 	}
 	return page, nil
 }
@@ -73,7 +70,11 @@ type hit struct {
 	stamp int64
 }
 
-func (e *Engine) hits(ctx context.Context, q search.Query, v view, after int64, limit int) (hits []hit, err error) {
+// hits answers the newest version that meets the conditions of each of the next
+// rows. It orders by position alone, which the table is sorted by; so the last
+// row's versions may not all be among those asked for, and it is left for later
+// if there is more.
+func (e *Engine) hits(ctx context.Context, q search.Query, v view, after int64, asked int) (hits []hit, more bool, err error) {
 	s := newStatement()
 	text := "SELECT " + strings.Join(answered(), ", ") + s.from(loose, q.Workspace, v, q.Where)
 	order, beyond := "DESC", "<"
@@ -83,21 +84,29 @@ func (e *Engine) hits(ctx context.Context, q search.Query, v view, after int64, 
 	if after > 0 {
 		text += " AND position " + beyond + " " + s.number(after)
 	}
-	text += fmt.Sprintf(" ORDER BY position %s, stamp DESC LIMIT %d", order, limit)
-	err = e.collect(ctx, s, text, func(scan func(...any) error) error {
+	read := 0
+	err = e.collect(ctx, s, text+fmt.Sprintf(" ORDER BY position %s LIMIT %d", order, asked), func(scan func(...any) error) error {
 		h, err := scanHit(scan, q.Workspace)
-		hits = append(hits, h)
+		read++
+		switch last := len(hits) - 1; {
+		case last < 0 || hits[last].row.Position != h.row.Position:
+			hits = append(hits, h)
+		case hits[last].stamp < h.stamp:
+			hits[last] = h
+		}
 		return err
 	})
-	return hits, err
+	if more = read == asked; more {
+		hits = hits[:len(hits)-1]
+	}
+	return hits, more, err
 }
 
-// newestVersions leaves out all but the newest version of each row. Versions
-// differ by their tags at most, so only where tags are asked for does it matter
-// that a newer one did not meet the conditions.
-func (e *Engine) newestVersions(ctx context.Context, q search.Query, hits []hit) ([]hit, error) {
-	hits = slices.CompactFunc(hits, func(a, b hit) bool { return a.row.Position == b.row.Position })
-	if len(hits) == 0 || !slices.ContainsFunc(q.Where, asksForTags) {
+// current leaves out what is not the newest version of its row. Versions differ
+// by their tags at most, so it matters only where tags are asked for that a newer
+// one did not meet the conditions.
+func (e *Engine) current(ctx context.Context, q search.Query, hits []hit) ([]hit, error) {
+	if !slices.ContainsFunc(q.Where, asksForTags) {
 		return hits, nil
 	}
 	s, positions := newStatement(), make([]int64, len(hits))
@@ -129,14 +138,10 @@ func scanHit(scan func(...any) error, ws domain.WorkspaceID) (h hit, err error) 
 	var position, micros int64
 	var id, actor, kind string
 	r := &h.row
-	r.Workspace = ws
-	texts := map[string]any{}
-	_ = texts
-	err = scan(&position, &h.stamp, &micros, &id, &actor, &kind, (*string)(&r.Type), &r.Stream, (*string)(&r.Execution), (*string)(&r.Workflow),
+	err = scan(&position, &h.stamp, &micros, &id, &actor, &kind, &r.Type, &r.Stream, (*string)(&r.Execution), (*string)(&r.Workflow),
 		(*string)(&r.Action), &r.Outcome, &r.Severity, (*string)(&r.Model), (*int64)(&r.PromptTokens), (*int64)(&r.OutputTokens), (*int64)(&r.Cost),
 		(*string)(&r.Policy), (*string)(&r.Rule), (*string)(&r.Approval), (*string)(&r.Credential), &r.Correlation, (*string)(&r.Class), (*string)(&r.Subject))
-	r.Position, r.Time = eventlog.Position(position), time.UnixMicro(micros).UTC()
+	r.Workspace, r.Position, r.Time, r.Actor = ws, eventlog.Position(position), time.UnixMicro(micros).UTC(), domain.ParseActor(actor)
 	copy(r.ID[:], id)
-	r.Actor = domain.ParseActor(actor)
 	return h, err
 }

@@ -24,6 +24,10 @@ const durable = "fsync_after_insert = 1, fsync_part_directory = 1"
 // greatest has merges keep the greatest number.
 const greatest = "SimpleAggregateFunction(max, Int64)"
 
+// sparse has little be read for a row that stands alone among rows that do not
+// match, as most hits of words do.
+const sparse = "index_granularity = 1024, min_compress_block_size = 16384"
+
 // schema is how each table is made.
 func schema() map[string]string {
 	var list []string
@@ -36,8 +40,8 @@ func schema() map[string]string {
 	list = append(list, "INDEX by_time time TYPE minmax GRANULARITY 1",
 		"INDEX by_tag tags TYPE text(tokenizer = 'array', posting_list_codec = 'bitpacking')")
 	return map[string]string{
-		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s",
-			strings.Join(list, ", "), month, durable),
+		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s, %s",
+			strings.Join(list, ", "), month, sparse, durable),
 		stateTable: fmt.Sprintf("(workspace String, kind String, key String, before Int64, position %[1]s, stamp %[1]s)"+
 			" ENGINE = AggregatingMergeTree ORDER BY (workspace, kind, key, before) SETTINGS %[2]s", greatest, durable),
 	}
