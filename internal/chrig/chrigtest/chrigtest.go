@@ -68,8 +68,17 @@ func DSN(t testing.TB, protocol clickhouse.Protocol) string {
 	return dsn(Options(t, protocol, clickhouse.CompressionNone))
 }
 
-// DSN is the connection string of the process's own default database.
-func (p *Process) DSN(protocol clickhouse.Protocol) string { return dsn(p.options(protocol)) }
+// DSN is the connection string of a database that stays in the process's
+// directory, for a process to be started on it again.
+func (p *Process) DSN(t testing.TB, protocol clickhouse.Protocol) string {
+	t.Helper()
+	o := p.options(protocol)
+	if err := open(t, o).Exec(t.Context(), "CREATE DATABASE IF NOT EXISTS kept ENGINE = Atomic"); err != nil {
+		t.Fatalf("creating the database that is kept: %v", err)
+	}
+	o.Auth.Database = "kept"
+	return dsn(o)
+}
 
 func dsn(o *clickhouse.Options) string {
 	u := url.URL{Scheme: "clickhouse", Host: strings.Join(o.Addr, ","), User: url.UserPassword(o.Auth.Username, o.Auth.Password), Path: o.Auth.Database}

@@ -139,3 +139,34 @@ func TestNamedServers(t *testing.T) {
 		}
 	}
 }
+
+// TestDSN holds that a connection string leads to the test's own database, and a
+// process's to the one that is still there when it starts again.
+func TestDSN(t *testing.T) {
+	for _, protocol := range []clickhouse.Protocol{clickhouse.Native, clickhouse.HTTP} {
+		if got := databaseOf(t, DSN(t, protocol)); !strings.HasPrefix(got, "test_") {
+			t.Errorf("%s leads to the database %q", protocol, got)
+		}
+	}
+	dir := t.TempDir()
+	for range 2 {
+		p := Start(t, dir)
+		dsn := p.DSN(t, clickhouse.Native)
+		if got := databaseOf(t, dsn); got != "kept" {
+			t.Errorf("a process leads to the database %q", got)
+		}
+		p.Kill()
+	}
+}
+
+func databaseOf(t *testing.T, dsn string) (name string) {
+	t.Helper()
+	o, err := clickhouse.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, o).QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
