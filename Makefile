@@ -75,10 +75,11 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## Measure the whole program under load, access checks, and rebuilds of RECORDS records
+bench: build ## Measure the whole program under load, access checks, rebuilds of RECORDS records and searches among as many
 	$(BIN) bench --connections 128 --duration 10s
 	$(GO) test -run '^$$' -bench Check ./projections/access
 	CLAWLEDGER_BENCH_DIR=$(CURDIR)/bin/bench CLAWLEDGER_BENCH_RECORDS=$(RECORDS) $(GO) test -run '^$$' -bench Rebuild -benchtime 1x -timeout 30m ./projections/projectionstest
+	CLAWLEDGER_BENCH_DIR=$(CURDIR)/bin/bench CLAWLEDGER_BENCH_RECORDS=$(RECORDS) $(GO) test -p 1 -v -run '^$$' -bench Engine -benchtime 20x -timeout 120m ./projections/search/sqlite ./projections/search/clickhouse
 
 .PHONY: soak
 soak: ## The long variants: 200 kills, 100 revocations, long outages

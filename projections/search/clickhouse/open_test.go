@@ -69,6 +69,14 @@ func TestServerThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestServerVersions(t *testing.T) {
+	for version, good := range map[string]bool{"26.7.2.1": true, "26.2.1.1": true, "27.1.1.1": true, "26.1.9.9": false, "18.16.1": false, "PostgreSQL": false} {
+		if err := checkVersion(version); (err == nil) != good {
+			t.Errorf("version %s: %v", version, err)
+		}
+	}
+}
+
 // TestOtherVersion holds that tables of another version are refused, and left
 // alone.
 func TestOtherVersion(t *testing.T) {

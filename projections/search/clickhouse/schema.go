@@ -50,8 +50,31 @@ func schema() map[string]string {
 // month is the partition of a row. What is later than 2099 is in one.
 const month = "toYYYYMM(toDateTime(least(intDiv(time, 1000000), 4102444799), 'UTC'))"
 
+// checkServer refuses a server that lacks the text index.
+func (e *Engine) checkServer(ctx context.Context) error {
+	var text string
+	if err := e.conn.QueryRow(ctx, "SELECT version()").Scan(&text); err != nil {
+		return err
+	}
+	return checkVersion(text)
+}
+
+func checkVersion(text string) error {
+	var year, release int
+	if _, err := fmt.Sscanf(text, "%d.%d", &year, &release); err != nil {
+		return fmt.Errorf("the server says that its version is %q; is it ClickHouse?", text)
+	}
+	if year < 26 || year == 26 && release < 2 {
+		return fmt.Errorf("the server is ClickHouse %s, which has no text index for tags; 26.2 or newer is needed", text)
+	}
+	return nil
+}
+
 // setUp makes the tables that are missing, and refuses those of another version.
 func (e *Engine) setUp(ctx context.Context) error {
+	if err := e.checkServer(ctx); err != nil {
+		return err
+	}
 	rows, err := e.conn.Query(ctx, "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'search_')")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,15 +28,15 @@ func BenchRecords(tb testing.TB) int {
 	return n
 }
 
-// BenchDir is the folder of an engine's index: within CLAWLEDGER_BENCH_DIR, which
-// keeps it from run to run, or one for this run.
+// BenchDir is the folder of an engine's index of so many rows: within
+// CLAWLEDGER_BENCH_DIR, which keeps it from run to run, or one for this run.
 func BenchDir(tb testing.TB, engine string) string {
 	tb.Helper()
 	dir := os.Getenv("CLAWLEDGER_BENCH_DIR")
 	if dir == "" {
 		dir = tb.TempDir()
 	}
-	dir = filepath.Join(dir, "search-"+engine)
+	dir = filepath.Join(dir, fmt.Sprintf("search-%s-%d", engine, BenchRecords(tb)))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		tb.Fatal(err)
 	}
