@@ -33,6 +33,7 @@ func (s story) status(id string) string {
 
 // TestApprovingByKeyboard goes from the inbox to the decision without the mouse.
 func TestApprovingByKeyboard(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	id := r.low(t)
 	b := r.as(t, r.story.people["supervisor"])
@@ -76,6 +77,7 @@ func (r *rig) low(t *testing.T) string {
 
 // TestGraveApproval holds that one click never approves what is grave.
 func TestGraveApproval(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	id := r.story.high()
 	b := r.as(t, r.story.people["supervisor"])
@@ -107,6 +109,7 @@ func TestGraveApproval(t *testing.T) {
 }
 
 func TestDenying(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	id := r.story.high()
 	b := r.as(t, r.story.people["supervisor"])
@@ -127,6 +130,7 @@ func TestDenying(t *testing.T) {
 
 // TestOnlyOthersApprove holds that who asks does not decide, whatever is sent.
 func TestOnlyOthersApprove(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.story
 	s.people["owner"].try("PUT", s.at("/roles/runner"), fields{"permissions": []string{"execution.request", "execution.read"}, "description": "asks for executions"})

@@ -41,6 +41,7 @@ func foreign(t *testing.T, target string, form fields) *httptest.Server {
 // TestForeignForms lets pages of other origins send the form that approves, with
 // the cookies of who is signed in, and a form token that somebody else was given.
 func TestForeignForms(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.story
 	id := r.low(t)
@@ -105,6 +106,7 @@ func TestForeignForms(t *testing.T) {
 
 // TestForeignSignIn holds that no page elsewhere signs a visitor in as somebody else.
 func TestForeignSignIn(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.open(t)
 	server := foreign(t, r.program.url+"/console/sign-in", fields{"token": r.story.people["member"].token, "next": "", "form_token": "x", "key": "1"})

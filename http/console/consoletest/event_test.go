@@ -18,6 +18,7 @@ func clearCache(ctx context.Context) error { return network.ClearBrowserCache().
 
 // TestOpeningContent opens content with a reason, and finds the opening in the trail.
 func TestOpeningContent(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	auditor := r.story.people["auditor"]
 	b := r.as(t, auditor)
@@ -78,6 +79,7 @@ func flip(text string, at int) string {
 
 // TestVerifying checks a record in the page: as it is, and changed on its way.
 func TestVerifying(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	auditor := r.story.people["auditor"]
 	id := r.story.event("execution.prompt_recorded.v1")

@@ -9,8 +9,9 @@ import (
 // TestPolicyWithAFault writes policies that can't be taken: the place is shown,
 // and what was typed is kept.
 func TestPolicyWithAFault(t *testing.T) {
+	t.Parallel()
 	r := need(t)
-	b := r.as(t, r.story.people["author"])
+	b := r.as(t, r.story.people["owner"])
 	for _, row := range []struct{ name, source, want string }{
 		{"no JSON", "{\n  \"workflow\": \"*\",\n  \"mode\" \"enforce\"\n}", "Line 3"},
 		{"a condition that can't be read", "{\n  \"workflow\": \"*\",\n  \"mode\": \"shadow\",\n  \"default\": \"allow\",\n  \"rules\": [\n    {\"id\": \"one\", \"actions\": [\"a.b\"], \"effect\": \"deny\",\n     \"when\": \"action.params.amount >> 5\"}\n  ]\n}", "Line 7"},
@@ -39,6 +40,7 @@ func TestPolicyWithAFault(t *testing.T) {
 
 // TestBudgetFigures holds that the page shows what the API says.
 func TestBudgetFigures(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["owner"])
 	b.visit(r.story.page("/budgets"))
@@ -68,6 +70,7 @@ func TestBudgetFigures(t *testing.T) {
 
 // TestWhy asks why somebody may do something.
 func TestWhy(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.story
 	b := r.as(t, s.people["owner"])
@@ -86,6 +89,7 @@ func TestWhy(t *testing.T) {
 
 // TestInviting invites somebody in the page, who joins by the link that it shows.
 func TestInviting(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["owner"])
 	b.visit(r.story.page("/people/invite"))
@@ -105,6 +109,7 @@ func TestInviting(t *testing.T) {
 // TestHealthRenewsItself holds that the page of health asks again by itself, and
 // keeps no session alive by that.
 func TestHealthRenewsItself(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["owner"])
 	b.visit(r.story.page("/health"))

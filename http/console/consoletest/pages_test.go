@@ -125,13 +125,23 @@ var sights = []sight{{1440, "light", false}, {1440, "dark", true}, {360, "light"
 // TestPages looks at every page as it is on a wide screen and on a phone, light
 // and dark.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	r := need(t)
-	tabs := map[string]*tab{"": r.open(t)}
-	for _, s := range sheets(r.story) {
-		if tabs[s.by] == nil {
-			tabs[s.by] = r.as(t, r.story.people[s.by])
-		}
-		t.Run(s.name, func(t *testing.T) { tabs[s.by].during(t).inspect(s) })
+	const parts = 2 // at the same time
+	for part := range parts {
+		t.Run(fmt.Sprint("part ", part+1), func(t *testing.T) {
+			t.Parallel()
+			tabs := map[string]*tab{"": r.open(t)}
+			for i, s := range sheets(r.story) {
+				if i%parts != part {
+					continue
+				}
+				if tabs[s.by] == nil {
+					tabs[s.by] = r.as(t, r.story.people[s.by])
+				}
+				t.Run(s.name, func(t *testing.T) { tabs[s.by].during(t).inspect(s) })
+			}
+		})
 	}
 }
 

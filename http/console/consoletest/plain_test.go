@@ -10,6 +10,7 @@ import (
 // TestWithoutScripts signs in, searches, opens a record and approves, in a
 // browser that runs no script.
 func TestWithoutScripts(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.story
 	b := r.open(t)

@@ -19,6 +19,7 @@ import (
 const rows = `document.querySelectorAll('#hits tr.hit').length`
 
 func TestSearchByTyping(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))
@@ -47,6 +48,7 @@ func TestSearchByTyping(t *testing.T) {
 // TestWordsStayHidden holds that words somebody looks for are in no address, no
 // history, and no title.
 func TestWordsStayHidden(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))
@@ -75,6 +77,7 @@ func TestWordsStayHidden(t *testing.T) {
 }
 
 func TestSearchByFacets(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search?type=execution.*"))
@@ -94,6 +97,7 @@ func TestSearchByFacets(t *testing.T) {
 }
 
 func TestCompletionByKeyboard(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))
@@ -119,6 +123,7 @@ func TestCompletionByKeyboard(t *testing.T) {
 
 // TestBrush drags over the histogram.
 func TestBrush(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))
@@ -152,6 +157,7 @@ func TestBrush(t *testing.T) {
 
 // TestLiveTail follows a search while something happens.
 func TestLiveTail(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search?workflow=followed"))
@@ -171,6 +177,7 @@ func TestLiveTail(t *testing.T) {
 
 // TestSavedSearch saves a search with words, and gives the link to somebody else.
 func TestSavedSearch(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))
@@ -208,6 +215,7 @@ func (b *tab) count(script string) (n int) {
 
 // TestExport takes a file away.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	folder := t.TempDir()
 	b := r.as(t, r.story.people["auditor"])
@@ -240,6 +248,7 @@ func TestExport(t *testing.T) {
 
 // TestFirstSearchIsSmall holds how much a first visit transfers.
 func TestFirstSearchIsSmall(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.run(chromedp.ActionFunc(func(ctx context.Context) error { return clearCache(ctx) }))

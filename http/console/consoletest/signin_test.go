@@ -14,6 +14,7 @@ import (
 // tests can move.
 
 func TestWhoIsLetIn(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	operator, err := r.program.operator(t)
 	if err != nil {
@@ -40,6 +41,7 @@ func TestWhoIsLetIn(t *testing.T) {
 
 // TestSession follows somebody from a link that needs a session to signing out.
 func TestSession(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	supervisor := r.story.people["supervisor"]
 	b := r.open(t)
@@ -71,6 +73,7 @@ func TestSession(t *testing.T) {
 }
 
 func TestSigningOutEverywhere(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	author := r.story.people["author"]
 	here, there := r.as(t, author), r.as(t, author)
@@ -87,6 +90,7 @@ func TestSigningOutEverywhere(t *testing.T) {
 
 // TestJoining follows the link of an invitation.
 func TestJoining(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	invitation := r.story.invitation("joiner")
 	b := r.open(t)
@@ -114,6 +118,7 @@ func TestJoining(t *testing.T) {
 }
 
 func TestTheme(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	b := r.as(t, r.story.people["auditor"])
 	b.visit(r.story.page("/search"))

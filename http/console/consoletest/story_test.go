@@ -125,7 +125,7 @@ func (s *story) found() {
 	owner := s.people["owner"]
 	owner.do(201, "POST", s.at("/members"), fields{"email": "ivan@acme.example", "name": "Ivan Invited", "roles": []string{"member"}})
 	owner.do(200, "PUT", s.at("/roles/night_desk"), fields{"permissions": []string{"approval.read", "approval.decide", "execution.read"}, "description": "Looks after the night shift"})
-	s.join("night", "Nora Night", "night_desk")
+	s.join("night", "Nora Night", "night_desk", "member", "policy_author")
 	for _, name := range []string{"billing-bot", "support-bot", "research-bot"} {
 		s.hire(name)
 	}

@@ -51,8 +51,8 @@ func (b *tab) beside() *tab {
 	return b.r.tab(b.t, b.jar)
 }
 
-// tab opens a tab in a context of the browser. It has a window of its own, so
-// that it has the focus and is in sight.
+// tab opens a tab in a context of the browser. It has a window of its own and
+// always the focus, whatever other tests do.
 func (r *rig) tab(t *testing.T, jar cdp.BrowserContextID) *tab {
 	t.Helper()
 	id, err := target.CreateTarget("about:blank").WithBrowserContextID(jar).WithNewWindow(true).Do(r.browser.executor())
@@ -66,7 +66,7 @@ func (r *rig) tab(t *testing.T, jar cdp.BrowserContextID) *tab {
 		cancel()
 	})
 	chromedp.ListenTarget(ctx, b.watch)
-	b.run(runtime.AddBinding(binding), chromedp.ActionFunc(func(ctx context.Context) error {
+	b.run(runtime.AddBinding(binding), emulation.SetFocusEmulationEnabled(true), chromedp.ActionFunc(func(ctx context.Context) error {
 		_, err := page.AddScriptToEvaluateOnNewDocument(watcher).Do(ctx)
 		return err
 	}))

@@ -134,6 +134,7 @@ func (b *tab) judge() {
 
 // TestWatch holds that what must not happen in a page is seen.
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	bad := map[string]struct{ body, want string }{
 		"/inline":    {`<script>window.hacked=1</script>`, "against the policy: script-src"},

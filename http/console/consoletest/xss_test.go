@@ -12,6 +12,7 @@ const planted = `document.querySelector('img[src="x"], svg[onload], [onerror], s
 // TestHostileTexts looks at every page of an office where everything has a
 // hostile name: it stands there as text.
 func TestHostileTexts(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.strange
 	b := r.as(t, s.people["supervisor"])
@@ -86,6 +87,7 @@ func (b *tab) harmless() {
 // TestHostileAnswers sends hostile texts through the forms that show what was
 // typed, or what was found.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	s := r.strange
 	nobody, b := r.open(t), r.as(t, s.people["supervisor"])
@@ -162,6 +164,7 @@ func TestHostileAnswers(t *testing.T) {
 
 // TestWhereSignInLeads holds that who signs in stays here, whatever the link said.
 func TestWhereSignInLeads(t *testing.T) {
+	t.Parallel()
 	r := need(t)
 	for _, next := range []string{"javascript:window.hacked=1", "//127.0.0.1:9/", "https://127.0.0.1:9/", "/\\127.0.0.1:9/", "/console/../../x", "/console/acme/search%0d%0aSet-Cookie:x=1", "\t//127.0.0.1:9"} {
 		b := r.open(t)
