@@ -76,7 +76,7 @@ func TestWhatIsWrongInAPolicyIsShownInPlace(t *testing.T) {
 	at := "/console/acme/policies/invoices/edit"
 	const text = "{\n \"workflow\": \"invoices\",\n \"rules\": [\n  {\"id\": \"a\"},\n  {\n   \"id\": \"b\",\n   \"when\": \"amount > \"\n  }\n ]\n}"
 	page := w.post(at, at, url.Values{"source": {"{\"a\": 1,}"}})
-	page.has(t, "This is no JSON", "line 1, column 9", "{&#34;a&#34;: 1,}</textarea>")
+	page.has(t, "This is no JSON", "Line 1, column 9: ", "{&#34;a&#34;: 1,}</textarea>")
 	if w.api.count("PUT /v1/workspaces/acme/policies/invoices") != 0 {
 		t.Error("what is no JSON was sent")
 	}

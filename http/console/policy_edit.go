@@ -48,7 +48,7 @@ type policyEditView struct {
 // fault is one thing that is wrong in a text.
 type fault struct {
 	Pointer, Detail string
-	Line            int
+	Line, Column    int // 0 where unknown
 	Lines           []sourceLine
 }
 
@@ -82,7 +82,7 @@ func writePolicy(v *visit) error {
 	view := policyEditView{ID: v.value("id"), Source: v.form("source"), ETag: v.form("etag"), Version: version, New: v.form("etag") == `"0"`}
 	if line, column, what := jsonFault(view.Source); line > 0 {
 		view.Problem = refuse(http.StatusBadRequest, "json_invalid", "This is no JSON", "Nothing was written.")
-		view.Faults = []fault{{Detail: "line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column) + ": " + what, Line: line, Lines: around(view.Source, line)}}
+		view.Faults = []fault{{Detail: what, Line: line, Column: column, Lines: around(view.Source, line)}}
 		return v.policyEditor(http.StatusBadRequest, view)
 	}
 	done, err := send[api.Policy](v.api.PutPolicyWithBody(v.ctx(), v.ws, view.ID,
@@ -91,7 +91,7 @@ func writePolicy(v *visit) error {
 		view.Problem = r
 		for _, e := range r.Errors {
 			line := lineOf(view.Source, e.Pointer)
-			view.Faults = append(view.Faults, fault{e.Pointer, e.Detail, line, around(view.Source, line)})
+			view.Faults = append(view.Faults, fault{Pointer: e.Pointer, Detail: e.Detail, Line: line, Lines: around(view.Source, line)})
 		}
 		if r.Status == http.StatusPreconditionFailed {
 			if err := v.theirs(&view); err != nil {

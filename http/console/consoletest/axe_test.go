@@ -2,7 +2,11 @@ package consoletest
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"testing"
 
 	"github.com/chromedp/chromedp"
 )
@@ -44,4 +48,26 @@ func (b *tab) findings() (out []finding) {
 	b.eval(`axe.run(document, {runOnly: {type: "tag", values: `+axeTags+`}, resultTypes: ["violations"]}).then((r) => r.violations.map((v) => ({
 		id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => ({html: n.html, failureSummary: n.failureSummary, target: n.target})) })))`, &out)
 	return out
+}
+
+// TestFindings holds that what keeps people from using a page is found.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	r := need(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprint(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>x</title><p style="color:#999;background:#fff">pale</p><input>`)
+	}))
+	t.Cleanup(server.Close)
+	b := r.open(t)
+	b.goBeyond(server.URL + "/")
+	var serious []string
+	for _, f := range b.findings() {
+		if f.serious() {
+			serious = append(serious, f.ID)
+		}
+	}
+	if slices.Sort(serious); !slices.Equal(serious, []string{"color-contrast", "label"}) {
+		t.Errorf("found are %q", serious)
+	}
 }
