@@ -117,7 +117,7 @@ func (m *Models) Close() error {
 }
 
 // closeTime bounds the last commit; without it the next start replays more.
-const closeTime = 10 * time.Second
+const closeTime = 30 * time.Second
 
 func (r *runner) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
