@@ -23,11 +23,13 @@ import (
 )
 
 // absent are facts that a mixed history leaves out: what happens once in the
-// life of a workspace, or takes away what the executions go by.
+// life of a workspace, or takes away what the executions go by, and what
+// auditors do.
 var absent = []string{"workspace.suspended.v1", "workspace.resumed.v1", "workspace.member_removed.v1", "workspace.role_defined.v1",
 	"workspace.role_deleted.v1", "workspace.agent_removed.v1", "workspace.delegated.v1", "workspace.delegation_ended.v1", "budget.deleted.v1",
 	"execution.prompt_resolved.v1", "grant.revoked.v1", "webhook.changed.v1", "webhook.secret_rotated.v1", "webhook.removed.v1",
-	"webhook.test_requested.v1", "webhook.abandoned.v1", "system.operator_acted.v1"}
+	"webhook.test_requested.v1", "webhook.abandoned.v1", "system.operator_acted.v1", "search.saved.v1", "search.deleted.v1",
+	"search.retention_set.v1", "access.searched.v1", "access.exported.v1", "workspace.subject_erasure_ordered.v1", "workspace.subject_erased.v1"}
 
 // The mixed history holds every other event, decodes, and leaves every
 // projection with something to answer.
