@@ -18,8 +18,8 @@ func (h *handlers) member(ctx context.Context, ws domain.WorkspaceID, id domain.
 	out := api.Member{ID: string(id), Status: api.MemberStatus(m.Status), Roles: texts[api.RoleName](m.Roles), Until: timeOf(m.Until),
 		InvitedAt: m.At.UTC(), JoinedAt: m.JoinedAt.UTC()}
 	stream, revision, err := h.profileOf(ctx, ws, m)
-	if errors.Is(err, directory.ErrNotFound) { // erased before the directory was made
-		out.Erased = m.Erased
+	if errors.Is(err, directory.ErrNotFound) { // erased before the directory was made, perhaps since m was read
+		out.Erased = true
 		return out, nil
 	}
 	if err != nil {

@@ -139,7 +139,7 @@ func TestStaleRightsAreNotTrusted(t *testing.T) {
 	w.halt()
 	deadline := time.Now().Add(30 * time.Second)
 	for w.models.Stale(context.Background(), rightsAge, "access") == nil && time.Now().Before(deadline) {
-		a := w.do("POST", "/v1/workspaces/acme/executions", w.agent, `{"workflow":"w","action":{"kind":"llm.call","params":{}}}`)
+		a := w.once("POST", "/v1/workspaces/acme/executions", w.agent, `{"workflow":"w","action":{"kind":"llm.call","params":{}}}`)
 		if a.status != 201 && a.text("code") != "stale_model" { // which it may have become meanwhile
 			t.Fatalf("%d %s", a.status, a.raw)
 		}
