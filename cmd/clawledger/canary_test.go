@@ -38,27 +38,27 @@ func (c canary) sing(t *testing.T, o office) (refusals [][]byte) {
 	action := fmt.Sprintf(`"action":{"kind":"llm.call","params":{"text":%q}}`, c.params)
 	made := o.agent.do(201, "POST", o.path("/executions"), fmt.Sprintf(`{"workflow":"chat",%s,"context":{"why":%q},"subject":"%s"}`, action, c.context, c.email))
 	ex := o.path("/executions/" + made.text("id"))
-	refuse(o.agent.try("POST", ex+"/start", "", fmt.Sprintf(`{"permit":%q,"action":{"kind":"llm.call","params":{"text":%q}}}`, made.text("permit"), c.params+"!")))
+	refuse(o.agent.patient("POST", ex+"/start", "", fmt.Sprintf(`{"permit":%q,"action":{"kind":"llm.call","params":{"text":%q}}}`, made.text("permit"), c.params+"!")))
 	o.agent.do(200, "POST", ex+"/start", fmt.Sprintf(`{"permit":%q,%s}`, made.text("permit"), action))
 	prompt := o.agent.do(201, "POST", ex+"/prompts", fmt.Sprintf(`{"model":"m","messages":[{"role":"user","content":%q}],"max_output_tokens":9}`, c.prompt))
 	large := strings.Repeat(c.prompt+" ", 100_000)
 	o.agent.do(201, "POST", ex+"/prompts", fmt.Sprintf(`{"model":"m","content":%q,"max_output_tokens":9}`, large))
 	answer := ex + "/prompts/" + prompt.text("prompt_id")
 	o.agent.do(201, "POST", answer+"/completion", fmt.Sprintf(`{"content":%q,"usage":{"prompt_tokens":1,"output_tokens":1},"finish_reason":"stop"}`, c.completion))
-	refuse(o.agent.try("POST", answer+"/completion", "", fmt.Sprintf(`{"content":%q,"usage":{"prompt_tokens":1,"output_tokens":1},"finish_reason":"stop"}`, c.completion+"2")))
+	refuse(o.agent.patient("POST", answer+"/completion", "", fmt.Sprintf(`{"content":%q,"usage":{"prompt_tokens":1,"output_tokens":1},"finish_reason":"stop"}`, c.completion+"2")))
 	gated := o.agent.do(201, "POST", o.path("/executions"), fmt.Sprintf(`{"workflow":"pay","action":{"kind":"payment.initiate","params":{"to":%q}}}`, c.params))
 	if gated.text("status") != "awaiting_approval" {
 		t.Fatalf("a payment was not gated: %s", gated)
 	}
 	for _, bad := range []string{`{"model":"m","content":%q,"max_output_tokens":"x"}`, `{"model":"m","content":%q,"max_output_tokens":1,"more":1}`,
 		`{"model":%q}`, `{"content":%q,"content":1}`, `%q`, `{"model":"m","content":%q`, `{"model":"m","max_output_tokens":1,"messages":[{"role":%q,"role":2}]}`} {
-		refuse(o.agent.try("POST", ex+"/prompts", "", fmt.Sprintf(bad, c.prompt)))
+		refuse(o.agent.patient("POST", ex+"/prompts", "", fmt.Sprintf(bad, c.prompt)))
 	}
-	refuse(o.agent.try("POST", o.path("/executions"), "", fmt.Sprintf(`{"workflow":"chat","action":{"kind":"llm.call","params":{"n":12345678901234567890,"text":%q}}}`, c.params)))
-	refuse(o.owner.try("POST", o.path("/members"), "", fmt.Sprintf(`{"email":%q,"name":%q,"roles":["no-such-role"]}`, c.email, c.name)))
-	refuse(op.as("").try("POST", ex+"/complete", "", fmt.Sprintf(`{"result":{"r":%q}}`, c.result)))
-	refuse(o.agent.try("GET", o.path("/executions?workflow="+c.params+"%21"), "", ""))
-	refuse(o.agent.try("GET", o.path("/executions?"+c.params+"=1"), "", ""))
+	refuse(o.agent.patient("POST", o.path("/executions"), "", fmt.Sprintf(`{"workflow":"chat","action":{"kind":"llm.call","params":{"n":12345678901234567890,"text":%q}}}`, c.params)))
+	refuse(o.owner.patient("POST", o.path("/members"), "", fmt.Sprintf(`{"email":%q,"name":%q,"roles":["no-such-role"]}`, c.email, c.name)))
+	refuse(op.as("").patient("POST", ex+"/complete", "", fmt.Sprintf(`{"result":{"r":%q}}`, c.result)))
+	refuse(o.agent.patient("GET", o.path("/executions?workflow="+c.params+"%21"), "", ""))
+	refuse(o.agent.patient("GET", o.path("/executions?"+c.params+"=1"), "", ""))
 	o.agent.do(200, "POST", ex+"/complete", fmt.Sprintf(`{"result":{"r":%q}}`, c.result))
 	return refusals
 }

@@ -71,7 +71,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if got := o.agent.do(200, "GET", o.path("/executions/"+unused.text("id")), ""); got.text("status") != "cancelled" {
 		t.Errorf("an execution with an unused permit reads %s", got)
 	}
-	r := o.agent.try("POST", o.path("/executions/"+unused.text("id")+"/start"), "", fmt.Sprintf(`{"permit":%q,"action":{"kind":"llm.call","params":{}}}`, unused.text("permit")))
+	r := o.agent.patient("POST", o.path("/executions/"+unused.text("id")+"/start"), "", fmt.Sprintf(`{"permit":%q,"action":{"kind":"llm.call","params":{}}}`, unused.text("permit")))
 	if r.status != 409 {
 		t.Errorf("a permit of before the restore was answered %s", r)
 	}

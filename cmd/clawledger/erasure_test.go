@@ -87,7 +87,7 @@ type erasing struct {
 // erase erases a subject or a member, and holds that it worked.
 func (e *erasing) erase(key, what string) reply {
 	e.t.Helper()
-	r := e.owner.try("POST", e.path("/subjects:erase"), key, `{`+what+`,"reason":"request 7"}`)
+	r := e.owner.patient("POST", e.path("/subjects:erase"), key, `{`+what+`,"reason":"request 7"}`)
 	if r.status != 200 || r.text("status") != "erased" {
 		e.t.Fatalf("erasing %s: %s", what, r)
 	}

@@ -76,8 +76,8 @@ func forge(t *testing.T, log eventlog.Log, f forgery, stream string, from *event
 // view is what a server tells of its state.
 type view map[string]string
 
-// look asks for everything that a forgery could change.
-func look(o, other office, ex string) view {
+// look asks for everything that a forgery could change, by one way to ask.
+func look(o, other office, ex string, get func(c *client, path string) reply) view {
 	v := view{}
 	for _, q := range []struct {
 		c    *client
@@ -88,7 +88,7 @@ func look(o, other office, ex string) view {
 		{o.owner, o.path("/agents")}, {o.agent, other.path("")}, {other.agent, o.path("")},
 		{o.owner, o.path("/executions/ex_forged")}, {other.owner, other.path("/executions/ex_forged")},
 	} {
-		r := q.c.try("GET", q.path, "", "")
+		r := get(q.c, q.path)
 		text := fmt.Sprint(r.status, " ", string(r.raw))
 		if r.status >= 400 {
 			text = fmt.Sprint(r.status, " ", r.text("code")) // not the request's id
@@ -97,6 +97,9 @@ func look(o, other office, ex string) view {
 	}
 	return v
 }
+
+// once asks a server of which some models have stopped, and may refuse.
+func once(c *client, path string) reply { return c.try("GET", path, "", "") }
 
 // unchanged wants that each answer is what it was, or a refusal to answer.
 func unchanged(t *testing.T, when string, before, after view) {
@@ -129,7 +132,7 @@ func forgeUnderServer(t *testing.T, f forgery) {
 	made := o.agent.do(201, "POST", o.path("/executions"), callModel)
 	ex := made.text("id")
 	o.owner.do(200, "GET", o.path("/executions?min_position="+made.header.Get("Ledger-Position")), "")
-	before := look(o, other, ex)
+	before := look(o, other, ex, func(c *client, path string) reply { return c.patient("GET", path, "", "") })
 
 	log, err := eventstoredb.Open(t.Context(), face.address, eventstoredb.Options{})
 	if err != nil {
@@ -140,8 +143,8 @@ func forgeUnderServer(t *testing.T, f forgery) {
 	stream := f.to(from, o, other)
 	forge(t, log, f, stream, from)
 
-	c.unready()
-	unchanged(t, "beside the running server", before, look(o, other, ex))
+	c.operator(config.Keys).waitStopped()
+	unchanged(t, "beside the running server", before, look(o, other, ex, once))
 	if !strings.Contains(logs.String(), "level=ERROR") || !strings.Contains(logs.String(), stream) {
 		t.Errorf("the server does not name the stream %s loudly:\n%s", stream, logs.String())
 	}
@@ -162,7 +165,7 @@ func forgeUnderServer(t *testing.T, f forgery) {
 			o.owner, o.agent = &owner, &agent
 			return o
 		}
-		unchanged(t, when, before, look(moved(o), moved(other), ex))
+		unchanged(t, when, before, look(moved(o), moved(other), ex, once))
 		stop()
 	}
 	v := verdictOf(t, exitFailed, "--eventlog", face.address, "--keys", config.Keys)
@@ -186,12 +189,30 @@ func find(t *testing.T, log eventlog.Log, typ, prefix string) *eventlog.Recorded
 	return nil
 }
 
-// unready waits until the server says that something is wrong.
-func (c *client) unready() {
+// stopped reports whether models have stopped at a record, and all others are
+// ready.
+func (c *client) stopped() (some bool) {
+	parts, _ := c.try("GET", "/readyz", "", "").fields["parts"].([]any)
+	for _, p := range parts {
+		part, _ := p.(map[string]any)
+		reason, _ := part["reason"].(string)
+		switch at := strings.Contains(reason, "position"); {
+		case at:
+			some = true
+		case part["ready"] != true:
+			return false
+		}
+	}
+	return some
+}
+
+// waitStopped waits until some models have stopped at what is wrong and the
+// others hold everything.
+func (c *client) waitStopped() {
 	c.t.Helper()
-	for end := time.Now().Add(time.Minute); c.try("GET", "/readyz", "", "").status != 503; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !c.stopped(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.t.Fatal("the server says that all is well")
+			c.t.Fatalf("no model stopped at the forged record: %s", c.try("GET", "/readyz", "", ""))
 		}
 	}
 }
@@ -210,12 +231,7 @@ func startUnready(t *testing.T, config serveCmd) (*client, func()) {
 	ran := make(chan error, 1)
 	go func() { ran <- n.Run(ctx) }()
 	c := &client{t: t, url: n.URL()}
-	operator := c.operator(n.keys.Path())
-	for end := time.Now().Add(time.Minute); !strings.Contains(string(operator.try("GET", "/readyz", "", "").raw), "position"); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("no model stopped at the forged record")
-		}
-	}
+	c.operator(n.keys.Path()).waitStopped()
 	return c, func() {
 		cancel()
 		<-ran

@@ -270,10 +270,26 @@ func (c *client) try(method, path, key, body string) reply {
 	return r
 }
 
+// late reports whether a call was refused, and nothing done, because the server
+// is behind: on a busy machine it may be, and clients try again.
+func (r reply) late() bool {
+	code := r.text("code")
+	return r.status == http.StatusServiceUnavailable && (code == "stale_model" || code == "catching_up" || code == "overloaded")
+}
+
+// patient is try, again as long as the server is behind.
+func (c *client) patient(method, path, key, body string) reply {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if r := c.try(method, path, key, body); !r.late() || time.Now().After(end) {
+			return r
+		}
+	}
+}
+
 // do makes a call that has to answer a status.
 func (c *client) do(want int, method, path, body string) reply {
 	c.t.Helper()
-	r := c.try(method, path, "", body)
+	r := c.patient(method, path, "", body)
 	if r.status != want {
 		c.t.Fatalf("%s %s: got %s, want %d", method, path, r, want)
 	}

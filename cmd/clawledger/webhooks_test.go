@@ -148,7 +148,7 @@ func TestNotificationsStayOutside(t *testing.T) {
 	_, c, stop := startNode(t, serveCmd{Data: data}, io.Discard)
 	defer stop()
 	o := openOffice(c.operator(filepath.Join(data, "keys")), "acme")
-	if r := o.owner.try("POST", o.path("/webhooks"), "", fmt.Sprintf(`{"url":%q}`, p.URL)); r.status != 400 || r.text("code") != "webhook_url" {
+	if r := o.owner.patient("POST", o.path("/webhooks"), "", fmt.Sprintf(`{"url":%q}`, p.URL)); r.status != 400 || r.text("code") != "webhook_url" {
 		t.Errorf("a receiver on this machine: %s", r)
 	}
 	made := o.owner.do(201, "POST", o.path("/webhooks"), `{"url":"https://localhost:`+p.URL[strings.LastIndex(p.URL, ":")+1:]+`/"}`)
