@@ -34,7 +34,7 @@ type benchLag struct {
 const (
 	lagWarming = 3 * time.Second  // at most; before anything counts
 	lagLook    = time.Millisecond // between two looks at the models
-	lagDrain   = 10 * time.Second // how long models may take for the last writes
+	lagDrain   = 2 * time.Minute  // how long models may take for the last writes; one stands aside for up to a minute
 )
 
 // measureLag serves in this process, so that it can see how far the models are
