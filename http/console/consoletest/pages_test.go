@@ -118,9 +118,10 @@ type sight struct {
 	width  int64
 	theme  string
 	opened bool
+	rules  string // of axe-core
 }
 
-var sights = []sight{{1440, "light", false}, {1440, "dark", true}, {360, "light", true}, {360, "dark", false}}
+var sights = []sight{{1440, "light", false, everyRule}, {1440, "dark", false, colours}, {360, "light", true, everyRule}, {360, "dark", true, colours}}
 
 // TestPages looks at every page as it is on a wide screen and on a phone, light
 // and dark.
@@ -174,7 +175,7 @@ func (b *tab) inspect(s sheet) {
 		where := fmt.Sprintf("%d px, %s", look.width, look.theme)
 		b.shoot(fmt.Sprintf("%s-%d-%s", s.name, look.width, look.theme))
 		b.wellFormed(where, look.width)
-		for _, f := range b.findings() {
+		for _, f := range b.findings(look.rules) {
 			if f.serious() {
 				b.t.Errorf("%s: %s", where, f)
 			}
@@ -182,7 +183,7 @@ func (b *tab) inspect(s sheet) {
 	}
 }
 
-// unfold opens or closes what can be folded up, but the menu, which lies over the page.
+// unfold opens what can be folded up, but the menu, which lies over the page.
 func (b *tab) unfold(open bool) {
 	b.t.Helper()
 	if open {
