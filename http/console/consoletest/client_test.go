@@ -11,14 +11,15 @@ import (
 type client struct {
 	t     failer
 	url   string
+	http  *http.Client
 	token string
 }
 
 // as is the client of another token.
-func (c *client) as(token string) *client { return &client{c.t, c.url, token} }
+func (c *client) as(token string) *client { return &client{c.t, c.url, c.http, token} }
 
 // in is the client that fails another test.
-func (c *client) in(t failer) *client { return &client{t, c.url, c.token} }
+func (c *client) in(t failer) *client { return &client{t, c.url, c.http, c.token} }
 
 // fields is a JSON object.
 type fields map[string]any
@@ -63,7 +64,7 @@ func (c *client) try(method, path string, body any) (int, fields) {
 	if content != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
 	}

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 // rig is what all tests share: the program with a story in it, and a browser.
 type rig struct {
 	directory string
+	binary    string
 	program   *program
 	browser   *browser
 	axe       string // the source of axe-core
@@ -99,10 +100,16 @@ func startRig() (*rig, error) {
 		return nil, err
 	}
 	closers = append(closers, func() error { return os.RemoveAll(r.directory) })
-	if r.program, err = startProgram(r.directory); err != nil {
+	if r.binary, err = build(r.directory); err != nil {
+		return nil, err
+	}
+	if r.program, err = startProgram(r.binary, filepath.Join(r.directory, "data")); err != nil {
 		return nil, err
 	}
 	closers = append(closers, r.program.stop)
+	if err := r.program.ready(); err != nil {
+		return nil, err
+	}
 	if r.browser, err = startBrowser(path, r.directory); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type program struct {
 	cmd   *exec.Cmd
 	url   string
 	data  string
+	http  *http.Client
 	errs  buffer
 	ended chan struct{}
 }
@@ -45,19 +46,23 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// startProgram builds the program as these tests are built, and starts it on a
-// free port with a new log.
-func startProgram(directory string) (*program, error) {
+// build builds the program as these tests are built, and answers its path.
+func build(directory string) (string, error) {
 	path := filepath.Join(directory, "clawledger")
 	args := []string{"build", "-o", path}
 	if raced {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "github.com/clawoffice/ledger/cmd/clawledger")...).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the program: %w\n%s", err, out)
+		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
-	p := &program{data: filepath.Join(directory, "data"), ended: make(chan struct{})}
-	p.cmd = exec.Command(path, "serve", "--data", p.data, "--listen", "127.0.0.1:0")
+	return path, nil
+}
+
+// startProgram starts the program on a free port with a new log.
+func startProgram(path, data string, flags ...string) (*program, error) {
+	p := &program{data: data, ended: make(chan struct{}), http: http.DefaultClient}
+	p.cmd = exec.Command(path, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, flags...)...)
 	p.cmd.Stderr = &p.errs
 	pipe, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -83,12 +88,13 @@ func startProgram(directory string) (*program, error) {
 	case <-time.After(patience):
 		return nil, errors.Join(errors.New("the program says nothing"), p.stop())
 	}
-	return p, p.ready()
+	return p, nil
 }
 
+// ready waits until the program can do its work.
 func (p *program) ready() error {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if resp, err := http.Get(p.url + "/readyz"); err == nil {
+		if resp, err := p.http.Get(p.url + "/readyz"); err == nil {
 			_ = resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return nil
@@ -120,5 +126,5 @@ func (p *program) operator(f failer) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{t: f, url: p.url, token: strings.TrimSpace(string(token))}, nil
+	return &client{t: f, url: p.url, http: p.http, token: strings.TrimSpace(string(token))}, nil
 }
