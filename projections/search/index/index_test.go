@@ -163,17 +163,20 @@ func TestRowsAreTheSameWhateverFails(t *testing.T) {
 	whole := newKept()
 	_, m, _ := following(t, f, t.TempDir(), whole)
 	reach(t, f, m)
-	broken, dir, n := newKept(), t.TempDir(), 0
-	fail := func(every int) func() error {
-		return func() error {
-			if n++; n%every == 0 {
-				return fmt.Errorf("%w: on purpose", search.ErrUnavailable)
-			}
-			return nil
+	broken, dir, tried, done := newKept(), t.TempDir(), 0, 0
+	broken.before = func() error { // the first two do nothing
+		if tried++; tried <= 2 {
+			return fmt.Errorf("%w: on purpose", search.ErrUnavailable)
 		}
+		return nil
 	}
-	broken.before, broken.after = fail(3), fail(4)
-	for starts := 0; starts < 6 || n < 12 && starts < 100; starts++ { // each is stopped somewhere
+	broken.after = func() error { // of those that do, the first says that it did not
+		if done++; done == 1 {
+			return fmt.Errorf("%w: on purpose", search.ErrUnavailable)
+		}
+		return nil
+	}
+	for starts := 0; starts < 4 || tried < 4 && starts < 200; starts++ { // each is stopped somewhere
 		_, m, stop := following(t, f, dir, broken)
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 		_ = m.WaitFor(ctx, index.Name, 1<<40)
@@ -182,8 +185,8 @@ func TestRowsAreTheSameWhateverFails(t *testing.T) {
 	}
 	_, m, _ = following(t, f, dir, broken)
 	reach(t, f, m)
-	if n < 12 {
-		t.Fatalf("only %d inserts were tried, so this shows nothing", n)
+	if tried < 4 {
+		t.Fatalf("only %d inserts were tried, so this shows nothing", tried)
 	}
 	if diff := cmp.Diff(whole.all(), broken.all()); diff != "" {
 		t.Errorf("rows (-in one go +broken):\n%.4000s", diff)
