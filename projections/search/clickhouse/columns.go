@@ -33,7 +33,7 @@ func columns() []column {
 		{"position", number, rising, numbers(func(r *search.Row) int64 { return int64(r.Position) })},
 		{"stamp", number, rising, stamps},
 		{"time", number, rising, numbers(func(r *search.Row) int64 { return r.Time.UnixMicro() })},
-		{"id", "FixedString(16)", "NONE", texts(func(r *search.Row) string { return string(r.ID[:]) })},
+		{"answer", many, packed, texts(encode)},
 		{"actor", few, packed, field(search.Actor)},
 		{"kind", few, packed, field(search.Kind)},
 		{"type", few, packed, field(search.Type)},
@@ -56,16 +56,6 @@ func columns() []column {
 		{"subject", few, packed, texts(func(r *search.Row) string { return string(r.Subject) })},
 		{"tags", "Array(FixedString(8))", packed, tags},
 	}
-}
-
-// answered are the columns of what Find answers, which rowOf reads.
-func answered() (names []string) {
-	for _, c := range columns() {
-		if c.name != "workspace" && c.name != "tags" {
-			names = append(names, c.name)
-		}
-	}
-	return names
 }
 
 // insertion is the statement that rows are sent with.

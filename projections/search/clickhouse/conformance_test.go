@@ -11,11 +11,13 @@ import (
 	"github.com/clawoffice/ledger/projections/search/searchtest"
 )
 
+// TestConformance runs the suite over each protocol, once with the edges of what
+// is nearby everywhere.
 func TestConformance(t *testing.T) {
-	for _, protocol := range protocols() {
+	for i, protocol := range protocols() {
 		t.Run(protocol.String(), func(t *testing.T) {
 			t.Parallel()
-			searchtest.Run(t, opener(protocol))
+			searchtest.Run(t, opener(protocol, Options{nearby: int64(i * 20)}))
 		})
 	}
 }
@@ -25,7 +27,7 @@ func protocols() []clickhouse.Protocol {
 }
 
 // opener gives each index a database of its own.
-func opener(protocol clickhouse.Protocol) searchtest.Opener {
+func opener(protocol clickhouse.Protocol, o Options) searchtest.Opener {
 	var mu sync.Mutex
 	databases := map[string]string{}
 	return func(t *testing.T, index string) search.Engine {
@@ -35,13 +37,18 @@ func opener(protocol clickhouse.Protocol) searchtest.Opener {
 		if databases[index] == "" {
 			databases[index] = chrigtest.DSN(t, protocol)
 		}
-		return openTest(t, databases[index])
+		return openWith(t, databases[index], o)
 	}
 }
 
 func openTest(t testing.TB, dsn string) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), dsn, Options{})
+	return openWith(t, dsn, Options{nearby: 300})
+}
+
+func openWith(t testing.TB, dsn string, o Options) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), dsn, o)
 	if err != nil {
 		t.Fatal(err)
 	}

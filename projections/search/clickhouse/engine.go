@@ -32,6 +32,8 @@ type Options struct {
 	// the files, together with what was removed since; an hour if 0. Less than
 	// twice the longest insert (10 minutes) is raised to that.
 	SweepAfter time.Duration
+
+	nearby int64 // so that tests go beyond it with few rows
 }
 
 // Open opens the index in the database that a connection string of clickhouse-go
@@ -62,6 +64,9 @@ func open(ctx context.Context, options *clickhouse.Options, o Options) (*Engine,
 		o.SweepAfter = time.Hour
 	}
 	o.SweepAfter = max(o.SweepAfter, 2*longestInsert)
+	if o.nearby == 0 {
+		o.nearby = nearby
+	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("opening the search index on ClickHouse: %w", err)

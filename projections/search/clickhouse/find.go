@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/clawoffice/ledger/domain"
 	"github.com/clawoffice/ledger/internal/eventlog"
 	"github.com/clawoffice/ledger/projections/search"
 )
@@ -31,6 +28,50 @@ func (e *Engine) Find(ctx context.Context, q search.Query) (search.Page, error) 
 	return page, nil
 }
 
+// nearby is how many positions are looked through first. Where that is enough,
+// the partitions that are further away are left alone, however many they are.
+const nearby = 100_000
+
+// stretch is a part of the positions, in a query's order. A bound of 0 is none.
+type stretch struct {
+	order search.Order
+	after int64 // outside of it
+	upTo  int64 // the last one within
+}
+
+// first is where a query begins: at everything if it asks for words, which may
+// be rare, and their index knows where they are.
+func first(q search.Query, after, newest, nearby int64) stretch {
+	s := stretch{order: q.Order, after: after}
+	if slices.ContainsFunc(q.Where, asksForTags) {
+		return s
+	}
+	if q.Order == search.OldestFirst {
+		s.upTo = after + nearby
+	} else if s.upTo = newest - nearby; after > 0 {
+		s.upTo = after - nearby
+	}
+	s.upTo = max(s.upTo, 0)
+	return s
+}
+
+// rest is what follows on a stretch.
+func (s stretch) rest() stretch { return stretch{order: s.order, after: s.upTo} }
+
+func (s stretch) terms(to *statement) (text string) {
+	beyond, within := " AND position < ", " AND position >= "
+	if s.order == search.OldestFirst {
+		beyond, within = " AND position > ", " AND position <= "
+	}
+	if s.after > 0 {
+		text += beyond + to.number(s.after)
+	}
+	if s.upTo > 0 {
+		text += within + to.number(s.upTo)
+	}
+	return text
+}
+
 // find reads without FINAL, which would read everything before it sorts. It
 // leaves out the versions of rows that were superseded itself, and reads on if
 // the page is not full for that.
@@ -40,21 +81,29 @@ func (e *Engine) find(ctx context.Context, q search.Query, after int64) (page se
 		return search.Page{}, err
 	}
 	size := q.PageSize()
-	for asked, more := size+2, true; more && len(page.Rows) <= size; { // a row more tells whether there is a next page
-		var hits []hit
-		if hits, more, err = e.hits(ctx, q, v, after, asked); err != nil {
+	where := first(q, after, v.position, e.options.nearby)
+	for asked := size + 2; len(page.Rows) <= size; { // a row more tells whether there is a next page
+		hits, more, err := e.hits(ctx, q, v, where, asked)
+		if err != nil {
 			return search.Page{}, err
 		}
-		if len(hits) == 0 {
+		switch {
+		case more && len(hits) == 0:
 			asked *= 2 // they were all versions of one row
-			continue
+		case more:
+			where.after = int64(hits[len(hits)-1].row.Position)
 		}
-		after = int64(hits[len(hits)-1].row.Position)
 		if hits, err = e.current(ctx, q, hits); err != nil {
 			return search.Page{}, err
 		}
 		for _, h := range hits {
 			page.Rows = append(page.Rows, h.row)
+		}
+		if !more && where.upTo == 0 {
+			break
+		}
+		if !more {
+			where = where.rest()
 		}
 	}
 	if len(page.Rows) > size {
@@ -74,15 +123,12 @@ type hit struct {
 // rows. It orders by position alone, which the table is sorted by; so the last
 // row's versions may not all be among those asked for, and it is left for later
 // if there is more.
-func (e *Engine) hits(ctx context.Context, q search.Query, v view, after int64, asked int) (hits []hit, more bool, err error) {
+func (e *Engine) hits(ctx context.Context, q search.Query, v view, where stretch, asked int) (hits []hit, more bool, err error) {
 	s := newStatement()
-	text := "SELECT " + strings.Join(answered(), ", ") + s.from(loose, q.Workspace, v, q.Where)
-	order, beyond := "DESC", "<"
+	text := "SELECT position, stamp, answer" + s.from(loose, q.Workspace, v, q.Where) + where.terms(s)
+	order := "DESC"
 	if q.Order == search.OldestFirst {
-		order, beyond = "ASC", ">"
-	}
-	if after > 0 {
-		text += " AND position " + beyond + " " + s.number(after)
+		order = "ASC"
 	}
 	read := 0
 	err = e.collect(ctx, s, text+fmt.Sprintf(" ORDER BY position %s LIMIT %d", order, asked), func(scan func(...any) error) error {
@@ -106,7 +152,7 @@ func (e *Engine) hits(ctx context.Context, q search.Query, v view, after int64, 
 // by their tags at most, so it matters only where tags are asked for that a newer
 // one did not meet the conditions.
 func (e *Engine) current(ctx context.Context, q search.Query, hits []hit) ([]hit, error) {
-	if !slices.ContainsFunc(q.Where, asksForTags) {
+	if len(hits) == 0 || !slices.ContainsFunc(q.Where, asksForTags) {
 		return hits, nil
 	}
 	s, positions := newStatement(), make([]int64, len(hits))
@@ -131,17 +177,4 @@ func asksForTags(c search.Condition) bool {
 	}
 	_, ok := c.(search.Tagged)
 	return ok
-}
-
-// scanHit reads the columns that answered lists.
-func scanHit(scan func(...any) error, ws domain.WorkspaceID) (h hit, err error) {
-	var position, micros int64
-	var id, actor, kind string
-	r := &h.row
-	err = scan(&position, &h.stamp, &micros, &id, &actor, &kind, &r.Type, &r.Stream, (*string)(&r.Execution), (*string)(&r.Workflow),
-		(*string)(&r.Action), &r.Outcome, &r.Severity, (*string)(&r.Model), (*int64)(&r.PromptTokens), (*int64)(&r.OutputTokens), (*int64)(&r.Cost),
-		(*string)(&r.Policy), (*string)(&r.Rule), (*string)(&r.Approval), (*string)(&r.Credential), &r.Correlation, (*string)(&r.Class), (*string)(&r.Subject))
-	r.Workspace, r.Position, r.Time, r.Actor = ws, eventlog.Position(position), time.UnixMicro(micros).UTC(), domain.ParseActor(actor)
-	copy(r.ID[:], id)
-	return h, err
 }

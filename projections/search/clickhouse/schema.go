@@ -40,12 +40,16 @@ func schema() map[string]string {
 	list = append(list, "INDEX by_time time TYPE minmax GRANULARITY 1",
 		"INDEX by_tag tags TYPE text(tokenizer = 'array', posting_list_codec = 'bitpacking')")
 	return map[string]string{
-		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s, %s",
-			strings.Join(list, ", "), month, sparse, durable),
+		rowTable: fmt.Sprintf("(%s) ENGINE = ReplacingMergeTree(stamp) PARTITION BY %s ORDER BY (workspace, position) SETTINGS %s",
+			strings.Join(list, ", "), month, strings.Join([]string{sparse, whole, durable}, ", ")),
 		stateTable: fmt.Sprintf("(workspace String, kind String, key String, before Int64, position %[1]s, stamp %[1]s)"+
 			" ENGINE = AggregatingMergeTree ORDER BY (workspace, kind, key, before) SETTINGS %[2]s", greatest, durable),
 	}
 }
+
+// whole has each month be one part, a day after it ended. FINAL has nothing to
+// do in such a month, and a question little to open.
+const whole = "min_age_to_force_merge_seconds = 86400, min_age_to_force_merge_on_partition_only = 1"
 
 // month is the partition of a row. What is later than 2099 is in one.
 const month = "toYYYYMM(toDateTime(least(intDiv(time, 1000000), 4102444799), 'UTC'))"
