@@ -194,7 +194,13 @@ func (f *frame) ActorKind(actor string) string {
 }
 
 // Parts are the pieces of a name between which a line may break.
-func (f *frame) Parts(name string) []string { return strings.SplitAfter(name, ".") }
+func (f *frame) Parts(name string) []string {
+	var out []string
+	for part := range strings.SplitAfterSeq(name, ".") {
+		out = append(out, strings.SplitAfter(part, "_")...)
+	}
+	return out
+}
 
 // fieldTime is a time as a field of the type datetime-local has it.
 func fieldTime(t time.Time) string {

@@ -181,6 +181,10 @@ func (b *tab) inspect(s sheet) {
 			}
 		}
 	}
+	for _, width := range []int64{820, 1024, 1280} { // between a phone and a wide screen
+		b.look(width, "light")
+		b.wellFormed(fmt.Sprintf("%d px", width), width)
+	}
 }
 
 // unfold opens what can be folded up, but the menu, which lies over the page.
@@ -192,23 +196,23 @@ func (b *tab) unfold(open bool) {
 }
 
 // wellFormed holds that a page has a title, one heading of the first order, and
-// nothing beside the window.
+// nothing beside the window or beside its panel.
 func (b *tab) wellFormed(where string, width int64) {
 	b.t.Helper()
 	var shape struct {
-		Title, Heading, Wide string
-		Headings, Width      int
+		Title, Heading, Beside string
+		Headings, Width        int
 	}
 	b.eval(`(() => {
-		const width = document.documentElement.scrollWidth;
-		const wide = width <= `+fmt.Sprint(width)+` ? undefined : [...document.querySelectorAll('main *')].find((e) => e.getBoundingClientRect().right > `+fmt.Sprint(width)+` + 0.5);
-		return { title: document.title, heading: document.querySelector('h1')?.innerText ?? '', headings: document.querySelectorAll('h1').length, width, wide: wide?.outerHTML.slice(0, 200) ?? '' };
+		const width = document.documentElement.scrollWidth, beyond = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible';
+		const beside = [...document.querySelectorAll('main .panel, main .card')].find(beyond) ?? (width > `+fmt.Sprint(width)+` && [...document.querySelectorAll('main *')].find((e) => e.getBoundingClientRect().right > `+fmt.Sprint(width)+` + 0.5));
+		return { title: document.title, heading: document.querySelector('h1')?.innerText ?? '', headings: document.querySelectorAll('h1').length, width, beside: beside ? beside.outerHTML.slice(0, 200) + ' ' + beside.scrollWidth + ' > ' + beside.clientWidth : '' };
 	})()`, &shape)
 	if !strings.Contains(shape.Title, " · ") || shape.Headings != 1 || strings.TrimSpace(shape.Heading) == "" {
 		b.t.Errorf("%s: title %q, %d headings of the first order, %q", where, shape.Title, shape.Headings, shape.Heading)
 	}
-	if int64(shape.Width) > width {
-		b.t.Errorf("%s: the page is %d wide and scrolls sideways: %s", where, shape.Width, shape.Wide)
+	if int64(shape.Width) > width || shape.Beside != "" {
+		b.t.Errorf("%s: the page is %d wide, or something stands beside its panel: %s", where, shape.Width, shape.Beside)
 	}
 }
 
