@@ -176,7 +176,7 @@ func (s *Server) defaults() {
 
 // route reads the specification and mounts everything.
 func (s *Server) route(c wiring) error {
-	doc, err := loadSpec()
+	doc, err := readSpec()
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *Server) route(c wiring) error {
 		return err
 	}
 	s.router = s.newRouter(routes)
-	page, err := docsPage(doc)
+	page, err := readDocs()
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -55,6 +57,19 @@ func loadSpec() (*openapi3.T, error) {
 	}
 	return doc, nil
 }
+
+// What is embedded is read once for all servers of a process. Nobody changes
+// what was read, and the page never differs.
+var (
+	readSpec = sync.OnceValues(loadSpec)
+	readDocs = sync.OnceValues(func() (http.Handler, error) {
+		doc, err := readSpec()
+		if err != nil {
+			return nil, err
+		}
+		return docsPage(doc)
+	})
+)
 
 // operations lists every operation of doc by its method and path template.
 func operations(doc *openapi3.T) (map[string]*operation, error) {
