@@ -104,6 +104,28 @@ func TestForeignForms(t *testing.T) {
 	})
 }
 
+// TestLinkFromElsewhere follows a link of another site to a page, which the
+// session's cookie does not go along with.
+func TestLinkFromElsewhere(t *testing.T) {
+	t.Parallel()
+	r := need(t)
+	b := r.as(t, r.story.people["supervisor"])
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>A mail</title><a href="%s">Approve this, please</a>`, html.EscapeString(r.program.url+r.story.page("/approvals?risk=high")))
+	}))
+	t.Cleanup(server.Close)
+	b.goBeyond(strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/")
+	b.follow("a")
+	if b.text("h1") == "Go on to the ledger" {
+		b.follow("main .btn.primary")
+	}
+	b.until(`document.querySelector('h1')?.innerText === 'Approvals'`)
+	if got := b.path(); got != r.story.page("/approvals?risk=high") {
+		t.Errorf("the link leads to %s", got)
+	}
+}
+
 // TestForeignSignIn holds that no page elsewhere signs a visitor in as somebody else.
 func TestForeignSignIn(t *testing.T) {
 	t.Parallel()
