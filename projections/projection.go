@@ -30,6 +30,10 @@ type Spec struct {
 	// demand it also stands aside, until it is a minute late. Nothing waits
 	// while somebody waits for it.
 	Delay time.Duration
+
+	// Batch is how many records are committed at once while a model catches up;
+	// 0 is 4,096.
+	Batch int
 }
 
 // Projection folds records into a model.

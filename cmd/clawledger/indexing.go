@@ -67,7 +67,7 @@ func newIndexing(ctx context.Context, s shelf, source *sealed, dir string, log *
 	}
 	secret := source.keys.Secret()
 	keys := func(ws domain.WorkspaceID, generation int) tags.Key { return secret.SearchKey(ws, uint32(generation)) }
-	x.model = index.New(index.Config{Source: source.ledger, Keys: keys, Writes: writes, Generation: index.Generation{Number: number, Engine: x.open}})
+	x.model = index.New(index.Config{Source: source.ledger, Keys: keys, Writes: writes, Batch: x.shelf.batch(), Generation: index.Generation{Number: number, Engine: x.open}})
 	x.running, x.stop = context.WithCancel(context.Background())
 	return x, nil
 }

@@ -24,6 +24,8 @@ type engine interface {
 type shelf interface {
 	// name is that of the engine, for people.
 	name() string
+	// batch is how many records are best inserted at once; 0 if it matters little.
+	batch() int
 	// current is the number of the generation that answers; 1 if there is none yet.
 	current(ctx context.Context) (int, error)
 	// open opens a generation, or makes an empty one.
@@ -38,6 +40,8 @@ type shelf interface {
 type folder struct{ dir string }
 
 func (f folder) name() string { return "sqlite" }
+
+func (f folder) batch() int { return 0 }
 
 func (f folder) file(number int) string { return filepath.Join(f.dir, strconv.Itoa(number)+".db") }
 

@@ -11,6 +11,8 @@ type server struct{ *clickhouse.Shelf }
 
 func (server) name() string { return "clickhouse" }
 
+func (server) batch() int { return clickhouse.BatchRows }
+
 func (s server) current(ctx context.Context) (int, error) { return s.Current(ctx) }
 
 func (s server) open(ctx context.Context, number int) (engine, error) {

@@ -23,7 +23,7 @@ func BenchmarkEngine(b *testing.B) {
 	}
 	dsn += "?use_query_condition_cache=0" // no auditor asks the same twenty times
 	e := openWith(b, dsn, Options{})
-	searchtest.Bench(b, e, func() int64 {
+	searchtest.Bench(b, e, BatchRows, func() int64 {
 		e.mergeWholeMonths(b)
 		e.settle(b)
 		var parts, bytes uint64

@@ -16,6 +16,9 @@ const (
 	longestInsert = 10 * time.Minute
 	// commitTime is how long the one row that makes a batch count may take.
 	commitTime = time.Minute
+	// BatchRows is how many rows are best inserted at once. The more there are, the
+	// less is merged afterwards.
+	BatchRows = 40_000
 	// A batch is sent in parts of at most this much.
 	partRows, partTags = 50_000, 2_000_000
 )

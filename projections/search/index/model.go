@@ -36,6 +36,9 @@ type Config struct {
 	// Writes reports whether this replica fills the index; nil is always. One of
 	// several that share an index does; the others wait for it.
 	Writes func() bool
+	// Batch is how many records are indexed at once while the index catches up;
+	// 0 is as many as by other models.
+	Batch int
 }
 
 // Model is the projection, and what is asked of it.
@@ -43,6 +46,7 @@ type Model struct {
 	source Source
 	keys   Keys
 	writes func() bool
+	atOnce int
 
 	mu      sync.RWMutex // held while current is asked, and alone to change it
 	current *generation
@@ -62,13 +66,13 @@ func New(c Config) *Model {
 	if c.Writes == nil {
 		c.Writes = func() bool { return true }
 	}
-	return &Model{source: c.Source, keys: c.Keys, writes: c.Writes, current: newGeneration(c.Generation), known: newKnowledge(), gone: map[goneKey]bool{}}
+	return &Model{source: c.Source, keys: c.Keys, writes: c.Writes, atOnce: c.Batch, current: newGeneration(c.Generation), known: newKnowledge(), gone: map[goneKey]bool{}}
 }
 
 // Spec says that all records matter: rows are made of events, and the position
 // of the index moves over everything else.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: version, Delay: liveDelay}
+	return projections.Spec{Name: Name, Version: version, Delay: liveDelay, Batch: m.atOnce}
 }
 
 // Load finds out where the engine stands. It may be further than the checkpoint,

@@ -18,7 +18,7 @@ import (
 // returned, and not asked any more.
 func (m *Model) Rebuild(ctx context.Context, next Generation, dir string, options projections.Options,
 	prepare func(context.Context, search.Engine) error, progress func(at, end eventlog.Position)) (Generation, error) {
-	builder := New(Config{Source: m.source, Keys: m.keys, Writes: m.writes, Generation: next})
+	builder := New(Config{Source: m.source, Keys: m.keys, Writes: m.writes, Batch: m.atOnce, Generation: next})
 	models, err := projections.New(m.source, dir, options, builder)
 	if err != nil {
 		return Generation{}, err

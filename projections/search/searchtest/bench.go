@@ -43,10 +43,10 @@ func BenchDir(tb testing.TB, engine string) string {
 	return dir
 }
 
-// Bench fills an index, unless it is full from an earlier run, and asks it what
-// auditors ask. It prints rows a second, bytes a row, and each question's p50 and
+// Bench fills an index, unless it is full from an earlier run, so many rows at
+// once, and asks it what auditors ask. It prints rows a second, bytes a row, and each question's p50 and
 // p95. Size settles the index and answers its bytes.
-func Bench(b *testing.B, e search.Engine, size func() int64) {
+func Bench(b *testing.B, e search.Engine, atOnce int, size func() int64) {
 	b.Helper()
 	n := BenchRecords(b)
 	at, err := e.Position(b.Context())
@@ -54,7 +54,7 @@ func Bench(b *testing.B, e search.Engine, size func() int64) {
 		b.Fatal(err)
 	}
 	if at < 1 {
-		fill(b, e, n)
+		fill(b, e, n, atOnce)
 	}
 	b.Logf("%d rows, %.0f bytes a row", n, float64(size())/float64(n))
 	for _, q := range Questions() {
@@ -62,9 +62,8 @@ func Bench(b *testing.B, e search.Engine, size func() int64) {
 	}
 }
 
-func fill(b *testing.B, e search.Engine, n int) {
+func fill(b *testing.B, e search.Engine, n, size int) {
 	b.Helper()
-	const size = 10_000
 	var busy, slowest time.Duration
 	c := corpus.New(1, n)
 	for done := 0; done < n; done += size {

@@ -18,7 +18,7 @@ func BenchmarkEngine(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = e.Close() }()
-	searchtest.Bench(b, e, func() int64 {
+	searchtest.Bench(b, e, 4096, func() int64 {
 		if err := e.emptyWAL(b.Context()); err != nil {
 			b.Fatal(err)
 		}
