@@ -30,7 +30,7 @@ type Console struct {
 	seal      cipher.AEAD
 	keys      keys
 	assets    assets
-	templates map[string]*template.Template
+	templates *template.Template
 	mux       *http.ServeMux
 }
 

@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -95,18 +94,13 @@ func (d *door) refusalOf(err error) *refusal {
 
 // render writes a page once the whole of it could be made.
 func (d *door) render(status int, name string, f *frame, compress bool) error {
-	t := d.templates[name]
-	if t == nil {
-		return errors.New("there is no template " + name)
-	}
-	var out bytes.Buffer
-	if err := t.ExecuteTemplate(&out, "layout.html", f); err != nil {
-		return fmt.Errorf("make %s: %w", name, err)
+	body, err := makePage(d.templates, name, f)
+	if err != nil {
+		return err
 	}
 	h := d.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Add("Vary", "Accept-Encoding")
-	body := out.Bytes()
 	if compress && len(body) > 1<<10 && acceptsGzip(d.r) {
 		h.Set("Content-Encoding", "gzip")
 		body = compressed(body, gzip.BestSpeed)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"crypto/rand"
+	"html/template"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type frame struct {
 	Theme     string // "", light or dark
 	Path      string // of this page, to come back to
 	FormToken string
+
+	Head, Main template.HTML // the page's own parts, which the layout surrounds
 
 	now time.Time
 }

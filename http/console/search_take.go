@@ -86,7 +86,7 @@ func (s *rowStream) row(data []byte) []byte {
 	f := s.v.frame("", nil)
 	f.links, f.Me, f.Workspace = s.v.links, s.v.me, s.workspace
 	var out strings.Builder
-	if err := s.v.templates["search.html"].ExecuteTemplate(&out, "hit", map[string]any{"Page": f, "Hit": hit}); err != nil {
+	if err := s.v.templates.ExecuteTemplate(&out, "hit", map[string]any{"Page": f, "Hit": hit}); err != nil {
 		s.v.log.Error("row of a followed search could not be made", "error", err)
 		return []byte(": no row")
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,33 +13,62 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// parseTemplates parses each page with the layout and the partials. A page is a
-// file of templates/ that is neither the layout nor begins with "partial".
-func parseTemplates(a assets) (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/partial*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse the layout: %w", err)
-	}
+// parseTemplates parses all pages into one set, so that they share the layout's
+// templates and the partials. A page is a file of templates/ that is neither the
+// layout nor begins with "partial". It defines "main", and "head" if it has more
+// for the document's head; in the set they are called "event.html main" and so
+// on. Other names are the set's, and no two files may define the same.
+func parseTemplates(a assets) (*template.Template, error) {
+	set := template.New("").Funcs(functions(a))
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		return nil, err
 	}
-	pages := map[string]*template.Template{}
 	for _, f := range files {
-		name := f.Name()
-		if name == "layout.html" || strings.HasPrefix(name, "partial") {
-			continue
-		}
-		t, err := shared.Clone()
+		parsed, err := template.New(f.Name()).Funcs(functions(a)).ParseFS(templateFiles, path.Join("templates", f.Name()))
 		if err != nil {
+			return nil, fmt.Errorf("parse %s: %w", f.Name(), err)
+		}
+		for _, t := range parsed.Templates() {
+			name := t.Name()
+			if name == "main" || name == "head" {
+				name = f.Name() + " " + name
+			}
+			if set.Lookup(name) != nil {
+				return nil, fmt.Errorf("two files define the template %q", name)
+			}
+			if _, err := set.AddParseTree(name, t.Tree); err != nil {
+				return nil, fmt.Errorf("take in %s of %s: %w", name, f.Name(), err)
+			}
+		}
+	}
+	return set, nil
+}
+
+// makePage makes a page of the set: its own parts, and the layout around them.
+func makePage(set *template.Template, name string, f *frame) ([]byte, error) {
+	var err error
+	if f.Main, err = makePart(set, name+" main", f); err != nil {
+		return nil, err
+	}
+	if head := name + " head"; set.Lookup(head) != nil {
+		if f.Head, err = makePart(set, head, f); err != nil {
 			return nil, err
 		}
-		if t, err = t.ParseFS(templateFiles, path.Join("templates", name)); err != nil {
-			return nil, fmt.Errorf("parse %s: %w", name, err)
-		}
-		pages[name] = t
 	}
-	return pages, nil
+	var out bytes.Buffer
+	if err := set.ExecuteTemplate(&out, "layout.html", f); err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	return out.Bytes(), nil
+}
+
+func makePart(set *template.Template, name string, f *frame) (template.HTML, error) {
+	var out strings.Builder
+	if err := set.ExecuteTemplate(&out, name, f); err != nil {
+		return "", fmt.Errorf("make %s: %w", name, err)
+	}
+	return template.HTML(out.String()), nil //nolint:gosec // the template escaped it
 }
 
 // functions are what templates call that depends on no request.
