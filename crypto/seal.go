@@ -82,8 +82,10 @@ type codec struct {
 
 func newCodec() (*codec, error) {
 	// Fast, because it is on the path of every large prompt; no checksum,
-	// because AES-GCM has a better one.
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
+	// because AES-GCM has a better one. The window is what an encoder keeps
+	// memory for, on each core.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("making a zstd encoder: %w", err)
 	}

@@ -21,6 +21,7 @@ const readers = 4
 const (
 	liveCache    = "-2000"
 	catchUpCache = "-8000"
+	queryCache   = "-500" // of each reading connection; the system keeps the file's pages as well
 )
 
 // File is the SQLite file of one projection. Its one writer is the machinery
@@ -95,7 +96,10 @@ func (f *File) open() error {
 	if err := prepare(conn); err != nil {
 		return errors.Join(fmt.Errorf("preparing the model %s: %w", f.path, err), conn.Close())
 	}
-	pool, err := sqlitex.NewPool(f.path, sqlitex.PoolOptions{PoolSize: readers, Flags: sqlite.OpenReadOnly | sqlite.OpenWAL})
+	pool, err := sqlitex.NewPool(f.path, sqlitex.PoolOptions{PoolSize: readers, Flags: sqlite.OpenReadOnly | sqlite.OpenWAL,
+		PrepareConn: func(conn *sqlite.Conn) error {
+			return sqlitex.ExecuteTransient(conn, "PRAGMA cache_size = "+queryCache, nil)
+		}})
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening the model %s for queries: %w", f.path, err), conn.Close())
 	}

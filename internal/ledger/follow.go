@@ -290,7 +290,7 @@ func (p *pipeline) more(c *chunk, i int) bool {
 // chainStreams is how many streams' ends a chain remembers at most, in two
 // generations: the younger is full at half of it, and then the older goes.
 // A stream that fell out costs one more read when it goes on.
-const chainStreams = 1 << 15
+const chainStreams = 1 << 14
 
 // chain checks that each record names the one before it in its stream.
 type chain struct {

@@ -85,7 +85,7 @@ func (p *pool) get(ctx context.Context) (*reader, error) {
 }
 
 func (p *pool) open() (*reader, error) {
-	conn, err := openConn(p.log.options.uri(p.log.path, p.query), zs.OpenReadOnly, "cache_size=-2048", "temp_store=MEMORY")
+	conn, err := openConn(p.log.options.uri(p.log.path, p.query), zs.OpenReadOnly, "cache_size=-512", "temp_store=MEMORY")
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ type about struct {
 type knowledge struct{ young, old map[string]*about }
 
 // held is how many streams each of the two halves holds.
-const held = 1 << 14
+const held = 1 << 12
 
 func newKnowledge() *knowledge { return &knowledge{map[string]*about{}, map[string]*about{}} }
 

@@ -72,7 +72,7 @@ func Open(ctx context.Context, path string, o Options) (*Engine, error) {
 	pool, err := sqlitex.NewPool(uri(path), sqlitex.PoolOptions{PoolSize: o.Readers,
 		Flags: sqlite.OpenReadOnly | sqlite.OpenWAL | sqlite.OpenURI, PrepareConn: func(conn *sqlite.Conn) error {
 			conn.SetBusyTimeout(busyTimeout)
-			return pragmas(conn, "cache_size = -2000", "temp_store = MEMORY", "trusted_schema = OFF")
+			return pragmas(conn, "cache_size = -1000", "temp_store = MEMORY", "trusted_schema = OFF")
 		}})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the search index %s for queries: %w", path, translate(err)), writer.Close())
@@ -108,7 +108,7 @@ func openWriter(ctx context.Context, path string) (*sqlite.Conn, error) {
 
 // setUp makes the tables of a new file and looks at the version of an old one.
 func setUp(conn *sqlite.Conn) error {
-	err := pragmas(conn, "page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -8000",
+	err := pragmas(conn, "page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -4000",
 		"temp_store = MEMORY", "trusted_schema = OFF", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
 	if err != nil {
 		return err
