@@ -96,7 +96,7 @@ type Service struct {
 // How many streams' states are held in memory. Executions are small and many;
 // the others are few and may be large.
 const (
-	heldExecutions = 6144
+	heldExecutions = 7168
 	heldOthers     = 1024
 	heldWebhooks   = 128  // each with up to a thousand deliveries
 	queueLength    = 2048 // commands that may wait for one stream

@@ -108,7 +108,7 @@ func openWriter(ctx context.Context, path string) (*sqlite.Conn, error) {
 
 // setUp makes the tables of a new file and looks at the version of an old one.
 func setUp(conn *sqlite.Conn) error {
-	err := pragmas(conn, "page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -4000",
+	err := pragmas(conn, "page_size = 8192", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "cache_size = -2000",
 		"temp_store = MEMORY", "trusted_schema = OFF", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
 	if err != nil {
 		return err
