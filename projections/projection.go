@@ -31,8 +31,8 @@ type Spec struct {
 	// while somebody waits for it.
 	Delay time.Duration
 
-	// Batch is how many records are committed at once while a model catches up;
-	// 0 is 4,096.
+	// Batch is how many records are committed at once while a model catches up,
+	// if more than 4,096.
 	Batch int
 }
 

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,7 +199,7 @@ func (r *runner) take(ctx context.Context, record *ledger.Record) error {
 	}
 	switch {
 	case r.spec.Memory && r.pending > 1:
-	case r.pending >= cmp.Or(r.spec.Batch, batchRecords) && !r.spec.Memory:
+	case r.pending >= max(r.spec.Batch, batchRecords) && !r.spec.Memory:
 		r.flush()
 	case r.live && !r.spec.Memory && r.seen.awaits(r.taken):
 		r.soon()

@@ -36,8 +36,8 @@ type Config struct {
 	// Writes reports whether this replica fills the index; nil is always. One of
 	// several that share an index does; the others wait for it.
 	Writes func() bool
-	// Batch is how many records are indexed at once while the index catches up;
-	// 0 is as many as by other models.
+	// Batch is how many records are indexed at once while the index catches up,
+	// if more than by other models.
 	Batch int
 }
 
