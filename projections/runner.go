@@ -361,7 +361,7 @@ func (r *runner) hurry() {
 	if !r.spec.Memory && r.batch.TryLock() {
 		defer r.batch.Unlock()
 		if r.pending > 0 && r.ctx.Err() == nil {
-			r.flush()
+			r.schedule(0) // not here: whoever waits may stop waiting before it is done
 		}
 	}
 }
