@@ -13,19 +13,19 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// parseTemplates parses all pages into one set, so that they share the layout's
-// templates and the partials. A page is a file of templates/ that is neither the
-// layout nor begins with "partial". It defines "main", and "head" if it has more
-// for the document's head; in the set they are called "event.html main" and so
-// on. Other names are the set's, and no two files may define the same.
+// parseTemplates parses all files into one set, so that pages share the layout
+// and the partials. A page's file defines "main", and "head" if it has more for
+// the document's head; in the set they are called "event.html main" and so on.
+// Other names are the set's, and no two files may define the same.
 func parseTemplates(a assets) (*template.Template, error) {
-	set := template.New("").Funcs(functions(a))
+	funcs := functions(a)
+	set := template.New("").Funcs(funcs)
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range files {
-		parsed, err := template.New(f.Name()).Funcs(functions(a)).ParseFS(templateFiles, path.Join("templates", f.Name()))
+		parsed, err := template.New(f.Name()).Funcs(funcs).ParseFS(templateFiles, path.Join("templates", f.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("parse %s: %w", f.Name(), err)
 		}

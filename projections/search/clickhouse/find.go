@@ -99,12 +99,13 @@ func (e *Engine) find(ctx context.Context, q search.Query, after int64) (page se
 		for _, h := range hits {
 			page.Rows = append(page.Rows, h.row)
 		}
-		if !more && where.upTo == 0 {
+		if more {
+			continue
+		}
+		if where.upTo == 0 {
 			break
 		}
-		if !more {
-			where = where.rest()
-		}
+		where = where.rest()
 	}
 	if len(page.Rows) > size {
 		page.Rows = page.Rows[:size]

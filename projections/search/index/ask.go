@@ -46,7 +46,7 @@ func (m *Model) with(a Ask, ask func(search.Engine, search.Query) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	where, err := a.Query.Where(a.Now, func(phrase string) []search.Tag {
-		tags, _ := m.current.maker(m.keys, a.Workspace).Of(phrase)
+		tags, _ := m.current.maker(m.config.Keys, a.Workspace).Of(phrase)
 		return tags
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ type heard struct{ *Model }
 
 func (h heard) ReadStream(ctx context.Context, stream string, tail ledger.Tail) iter.Seq2[ledger.Record, error] {
 	return func(yield func(ledger.Record, error) bool) {
-		for r, err := range h.source.ReadStream(ctx, stream, tail) {
+		for r, err := range h.config.Source.ReadStream(ctx, stream, tail) {
 			if !yield(h.without(r), err) {
 				return
 			}

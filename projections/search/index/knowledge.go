@@ -105,7 +105,7 @@ func (m *Model) lookUp(ctx context.Context, stream string) (*about, error) {
 	if a, ok := m.known.about(stream); ok {
 		return a, nil
 	}
-	for r, err := range m.source.ReadStream(ctx, stream, ledger.NoTail()) {
+	for r, err := range m.config.Source.ReadStream(ctx, stream, ledger.NoTail()) {
 		if err != nil {
 			return nil, fmt.Errorf("reading what %s is about: %w", stream, err)
 		}

@@ -43,10 +43,7 @@ type Config struct {
 
 // Model is the projection, and what is asked of it.
 type Model struct {
-	source Source
-	keys   Keys
-	writes func() bool
-	atOnce int
+	config Config // without a generation; that is current
 
 	mu      sync.RWMutex // held while current is asked, and alone to change it
 	current *generation
@@ -66,13 +63,15 @@ func New(c Config) *Model {
 	if c.Writes == nil {
 		c.Writes = func() bool { return true }
 	}
-	return &Model{source: c.Source, keys: c.Keys, writes: c.Writes, atOnce: c.Batch, current: newGeneration(c.Generation), known: newKnowledge(), gone: map[goneKey]bool{}}
+	first := newGeneration(c.Generation)
+	c.Generation = Generation{}
+	return &Model{config: c, current: first, known: newKnowledge(), gone: map[goneKey]bool{}}
 }
 
 // Spec says that all records matter: rows are made of events, and the position
 // of the index moves over everything else.
 func (m *Model) Spec() projections.Spec {
-	return projections.Spec{Name: Name, Version: version, Delay: liveDelay, Batch: m.atOnce}
+	return projections.Spec{Name: Name, Version: version, Delay: liveDelay, Batch: m.config.Batch}
 }
 
 // Load finds out where the engine stands. It may be further than the checkpoint,
@@ -112,7 +111,7 @@ const waitForWriter = 200 * time.Millisecond
 func (m *Model) Flush(ctx context.Context, _ *sqlite.Conn) error {
 	m.turn.Lock()
 	defer m.turn.Unlock()
-	for !m.writes() {
+	for !m.config.Writes() {
 		if at, err := m.current.Engine.Position(ctx); err != nil || at >= m.to {
 			m.from, m.batch = m.to, batch{}
 			return err

@@ -18,8 +18,9 @@ import (
 // returned, and not asked any more.
 func (m *Model) Rebuild(ctx context.Context, next Generation, dir string, options projections.Options,
 	prepare func(context.Context, search.Engine) error, progress func(at, end eventlog.Position)) (Generation, error) {
-	builder := New(Config{Source: m.source, Keys: m.keys, Writes: m.writes, Batch: m.atOnce, Generation: next})
-	models, err := projections.New(m.source, dir, options, builder)
+	config := m.config
+	config.Generation = next
+	models, err := projections.New(config.Source, dir, options, New(config))
 	if err != nil {
 		return Generation{}, err
 	}
@@ -40,7 +41,7 @@ func (m *Model) Rebuild(ctx context.Context, next Generation, dir string, option
 		return err
 	}
 	defer func() { _ = end() }() // what went wrong before is the reason
-	if err := catchUp(ctx, m.source, models, progress); err != nil {
+	if err := catchUp(ctx, m.config.Source, models, progress); err != nil {
 		return Generation{}, err
 	}
 	if prepare != nil {

@@ -48,7 +48,7 @@ func (m *Model) take(r *ledger.Record) error {
 	if err != nil {
 		return fmt.Errorf("reading it: %w", err)
 	}
-	row.Tags, _ = m.current.maker(m.keys, r.Workspace).Of(schema.Texts(event)...)
+	row.Tags, _ = m.current.maker(m.config.Keys, r.Workspace).Of(schema.Texts(event)...)
 	m.known.learn(r.Stream, event)
 	if e, ok := event.(workspace.SubjectErased); ok {
 		m.erase(r, e)
@@ -109,7 +109,7 @@ func (m *Model) words(row *search.Row, content *ledger.Record) {
 }
 
 func (m *Model) tagged(row *search.Row, texts []string) {
-	more, _ := m.current.maker(m.keys, row.Workspace).Of(texts...)
+	more, _ := m.current.maker(m.config.Keys, row.Workspace).Of(texts...)
 	row.Tags = append(row.Tags, more...) // a set; the engine knows
 	row.Tags = row.Tags[:min(len(row.Tags), search.MaxTags)]
 }

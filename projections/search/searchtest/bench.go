@@ -43,9 +43,10 @@ func BenchDir(tb testing.TB, engine string) string {
 	return dir
 }
 
-// Bench fills an index, unless it is full from an earlier run, so many rows at
-// once, and asks it what auditors ask. It prints rows a second, bytes a row, and each question's p50 and
-// p95. Size settles the index and answers its bytes.
+// Bench fills an index, unless it is full from an earlier run, with atOnce rows
+// in each batch, and asks it what auditors ask. It prints rows a second, bytes a
+// row, and each question's p50 and p95. Size settles the index and answers its
+// bytes.
 func Bench(b *testing.B, e search.Engine, atOnce int, size func() int64) {
 	b.Helper()
 	n := BenchRecords(b)

@@ -18,7 +18,8 @@ func BenchmarkEngine(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer func() { _ = e.Close() }()
-	searchtest.Bench(b, e, 4096, func() int64 {
+	const atOnce = 4096 // as the projection does while it catches up
+	searchtest.Bench(b, e, atOnce, func() int64 {
 		if err := e.emptyWAL(b.Context()); err != nil {
 			b.Fatal(err)
 		}
