@@ -389,3 +389,34 @@ func TestOneModelAtWorkMakesNoOtherStale(t *testing.T) {
 	until(t, "the log is looked at again", func() bool { return looks.Load() > since+3 })
 	until(t, "fresh", func() bool { return m.Stale(context.Background(), 500*time.Millisecond, "quick") == nil })
 }
+
+// Who waits for a model gives up at the deadline, however long its commit takes.
+func TestWaitingEndsAtItsDeadline(t *testing.T) {
+	f, dir := ledgertest.New(t), t.TempDir()
+	c := newTally("all")
+	c.spec.Delay = time.Minute // a record waits for others until somebody waits for it
+	m, stop := running(t, f.Ledger, dir, c)
+	until(t, "live", func() bool { return healthOf(m, "all").Condition == projections.Live })
+	applied, release := c.applied.Load(), make(chan struct{})
+	c.flush = func() error { <-release; return nil }
+	last := put(t, f, "acme/execution-1", "execution.a.v1", 1)
+	until(t, "applied", func() bool { return c.applied.Load() > applied })
+	ended := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		ended <- m.WaitFor(ctx, "all", last)
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, projections.ErrBehind) {
+			t.Errorf("got %v, want that the model is behind", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits beyond its deadline for a commit")
+	}
+	close(release)
+	wait(t, m, "all", last)
+	stop()
+	same(t, wanted(t, f.Ledger), rows(t, dir, "all"))
+}

@@ -115,7 +115,6 @@ func TestOthersWaitForTheWriter(t *testing.T) {
 	ran := make(chan error, 1)
 	go func() { ran <- waits.Run(ctx) }()
 	at := said(t, f, "ex_1", "quarterly", "subject1")
-	time.Sleep(100 * time.Millisecond) // it is taken, and waits for others; whoever asks must not wait beyond the deadline for that
 	soon, short := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer short()
 	if err := waits.WaitFor(soon, index.Name, at); err == nil {
