@@ -185,3 +185,17 @@ func (m *Models) WaitFor(ctx context.Context, name string, position eventlog.Pos
 	}
 	return nil
 }
+
+// hurry commits what is there because somebody waits for it, who may give up
+// before it is done. It does nothing while the model is at work.
+func (r *runner) hurry() {
+	if r.spec.Memory || !r.batch.TryLock() {
+		return
+	}
+	go func() {
+		defer r.batch.Unlock()
+		if r.pending > 0 && r.ctx.Err() == nil {
+			r.flush()
+		}
+	}()
+}

@@ -356,16 +356,6 @@ func (r *runner) commit(ctx context.Context) error {
 	return nil
 }
 
-// hurry commits what is there because somebody waits for it.
-func (r *runner) hurry() {
-	if !r.spec.Memory && r.batch.TryLock() {
-		defer r.batch.Unlock()
-		if r.pending > 0 && r.ctx.Err() == nil {
-			r.schedule(0) // not here: whoever waits may stop waiting before it is done
-		}
-	}
-}
-
 // End notes why a subscription ended and says when to begin again: never after
 // a record that fails its check.
 func (r *runner) End(cause error) (time.Duration, bool) {

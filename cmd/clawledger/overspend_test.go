@@ -162,6 +162,7 @@ func overspend(t *testing.T, n int, keys string, serve func(i int) (*child, *cli
 		s.urls[i].Store(&c.url)
 		s.define(s.o.owner.at(c.url), kill+1)
 	}
+	eventually(t, "a budget refuses", func() bool { return s.refused.Load() > 0 }) // later on a busy machine
 	time.Sleep(time.Second)
 	s.halt.Store(true)
 	s.work.Wait()
